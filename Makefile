@@ -1,0 +1,48 @@
+# Every target is idempotent and says what it does. `make demo` and `make test` are all a newcomer needs.
+SHELL := /bin/bash
+PY := .venv/bin/python
+ARGS ?=
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench fuzz lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/ready packages ## make .venv with everything pinned; install the Debian packages the tests use
+
+.venv/ready: constraints.txt pyproject.toml
+	@echo "setup: .venv from constraints.txt (hash-checked)"
+	@python3 -m venv .venv
+	@.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r constraints.txt
+	@.venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: packages
+packages:
+	@./deploy/debian-packages haproxy:haproxy nginx:nginx-light wrk:wrk dnsmasq:dnsmasq-base
+
+demo: setup ## three upstreams, one sidecar, load; a pod is killed and nobody notices (30 s)
+	@$(PY) -m loadtest.demo $(ARGS)
+
+test: setup ## the test suite
+	@$(PY) -m pytest $(ARGS)
+
+check: setup ## format, lint, types, import directions
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench: setup ## against Envoy, HAProxy, nginx and an aiohttp proxy, interleaved (ARGS=--quick: under 4 minutes)
+	@$(PY) -m loadtest.bench $(ARGS)
+
+fuzz: setup ## coverage-guided fuzzing of both parsers (ARGS="--seconds 600")
+	@$(PY) -m tests.fuzz $(ARGS)
+
+lock: setup ## write constraints.txt anew from pyproject.toml
+	@.venv/bin/pip install -q pip-tools
+	@.venv/bin/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --strip-extras --allow-unsafe --no-header --all-extras --build-deps-for=editable -o constraints.txt pyproject.toml
+
+clean: ## remove what the other targets made
+	@rm -rf .venv build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""The optional third program: endpoint feed, advice, CPU market. Arrives later (docs/roadmap.md)."""

@@ -1,0 +1,1 @@
+"""Everything that puts load on the mesh: the demo, the peers' bench, later the application and the lab."""

@@ -1,0 +1,1 @@
+"""Equilibrium against real peers on real sockets: `make bench`."""

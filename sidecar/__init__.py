@@ -1,0 +1,1 @@
+"""The proxy that stands in every pod."""

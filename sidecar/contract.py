@@ -1,0 +1,49 @@
+"""Names other programs may know: ports, headers, environment variables, reasons.
+
+The one module of the sidecar that the injector and the coordinator share with it. Spelled as users know them.
+"""
+
+from typing import Final
+
+OUTBOUND_PORT: Final = 15401
+INBOUND_PORT: Final = 15406
+ADMIN_PORT: Final = 15490
+COORDINATOR_PORT: Final = 15480
+INJECTOR_PORT: Final = 15443
+PROXY_UID: Final = 1773
+
+ENV_PREFIX: Final = "EQUILIBRIUM_"
+
+# Headers of the mesh. Requests carry them between sidecars; none crosses the mesh's edge.
+SIGNAL_PREFIX: Final = "x-gt-"
+BID: Final = "X-GT-Bid"
+REGRET: Final = "X-GT-Regret"
+CONGESTION: Final = "X-GT-Congestion"
+REPUTATION: Final = "X-GT-Reputation"
+RECOMMENDATION: Final = "X-GT-Recommendation"
+PUNISHMENT: Final = "X-GT-Punishment"
+CALLER: Final = "X-GT-Caller"
+DEADLINE_MS: Final = "X-GT-Deadline-Ms"
+ATTEMPT: Final = "X-GT-Attempt"
+REASON: Final = "X-GT-Reason"
+AUTH: Final = "X-GT-Auth"
+
+# Who a connection's other end is, and how we know (weakest last).
+PROOFS: Final = ("tls", "token", "address", "none")
+UNKNOWN_CALLER: Final = "unknown"
+
+# Words of X-GT-Reason: each is explained in docs/errors.md.
+MALFORMED: Final = "malformed"
+TOO_LARGE: Final = "too-large"
+UNSUPPORTED: Final = "unsupported"
+UNKNOWN_SERVICE: Final = "unknown-service"
+NO_ENDPOINT: Final = "no-endpoint"
+OVERFLOW: Final = "overflow"
+CONNECT_FAILED: Final = "connect"
+UPSTREAM_RESET: Final = "reset"
+UPSTREAM_FRAMING: Final = "framing"
+TIMEOUT: Final = "timeout"
+DEADLINE: Final = "deadline"
+LOOP: Final = "loop"
+DRAINING: Final = "draining"
+APP_UNREACHABLE: Final = "app-unreachable"

@@ -1,0 +1,1 @@
+"""Where endpoints come from. Every source yields the same events (`sidecar.policy.endpoints`)."""
