@@ -29,9 +29,12 @@ class ExchangeError(EquilibriumError):
     reason = contract.UPSTREAM_RESET
     retry_after_s: int | None = None
 
-    def __init__(self, detail: str, *, status: int | None = None, reason: str | None = None) -> None:
+    def __init__(
+        self, detail: str, *, status: int | None = None, reason: str | None = None, rule: str = ""
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.rule = rule
         if status is not None:
             self.status = status
         if reason is not None:

@@ -1,0 +1,76 @@
+"""Route classes: requests whose latencies are comparable (method + path template), and how long they take.
+
+`/api/bus/42?x=1` and `/api/bus/43` are one route, `GET /api/bus/{}`: ids, numbers and UUIDs in the path become
+`{}`, the query is left out. Both tables are bounded; a client that invents paths cannot make them grow.
+"""
+
+import re
+from typing import Final
+
+_ID: Final = re.compile(
+    r"[0-9]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{16,}|(?=[^/]*[0-9])[A-Za-z0-9_~=-]{20,}"
+)
+_MEMO = 4096
+_ROUTES = 256
+OTHER: Final = "other"
+
+
+def template(method: bytes, target: bytes) -> str:
+    """`b"GET", b"/a/7?x"` → `"GET /a/{}"`."""
+    path = target.partition(b"?")[0].decode("latin-1")
+    if any(map(str.isdigit, path)) or len(path) > 16:
+        path = "/".join("{}" if _ID.fullmatch(part) else part for part in path.split("/"))
+    return f"{method.decode('latin-1')} {path}"
+
+
+class Routes:
+    """Classifies requests, remembering what it has seen."""
+
+    def __init__(self) -> None:
+        self._memo: dict[tuple[bytes, bytes], str] = {}
+        self._known: set[str] = set()
+
+    def classify(self, method: bytes, target: bytes) -> str:
+        """The route of a request; `other` once there are too many."""
+        try:
+            return self._memo[method, target]
+        except KeyError:
+            return self._learn(method, target)
+
+    def _learn(self, method: bytes, target: bytes) -> str:
+        route = template(method, target)
+        if route not in self._known:
+            if len(self._known) >= _ROUTES:
+                route = OTHER
+            self._known.add(route)
+        if len(self._memo) >= _MEMO:
+            self._memo.clear()
+        if len(target) <= 256:
+            self._memo[method, target] = route
+        return route
+
+
+class Quantile:
+    """A running quantile by stochastic approximation (Robbins & Monro 1951): O(1) space and time.
+
+    The step is proportional to the estimate, so it works on any scale, and small enough that p95 of a steady
+    stream stays within a few percent.
+    """
+
+    __slots__ = ("count", "q", "value")
+    STEP = 0.05
+
+    def __init__(self, q: float) -> None:
+        self.q = q
+        self.value = 0.0
+        self.count = 0
+
+    def add(self, sample: float) -> None:
+        """Take one sample (same unit as `value`)."""
+        self.count += 1
+        if self.count == 1:
+            self.value = sample
+        elif sample > self.value:
+            self.value += self.STEP * self.q * self.value or sample
+        else:
+            self.value -= self.STEP * (1.0 - self.q) * self.value

@@ -1,0 +1,168 @@
+"""What the sidecar knows: services by every name a Host may use, endpoints, callers.
+
+*Fail static*: whatever goes wrong inside a router is counted and the request goes round robin; policy can make
+routing worse, never make a request fail.
+"""
+
+import random
+from collections.abc import Callable, Set
+from typing import Final
+
+from sidecar.policy.endpoints import Caller, CallersChanged, Endpoint, EndpointsChanged, Event
+from sidecar.policy.retries import RetryBudget
+from sidecar.policy.router import NoEndpoint, Router
+from sidecar.policy.routes import Routes
+from sidecar.policy.ticket import Ticket
+
+_MEMO: Final = 4096
+_CLUSTER_SUFFIXES: Final = (".svc.cluster.local", ".svc")
+
+
+class Service:
+    """One destination: its router, endpoints, routes and retry budget."""
+
+    def __init__(self, name: str, host: str, port: int, router: Router, *, mesh: bool = True) -> None:
+        self.name = name
+        self.mesh = mesh  # its pods have sidecars to talk to
+        self.host = host
+        self.port = port
+        self.router = router
+        self.routes = Routes()
+        self.budget = RetryBudget()
+        self.endpoints: dict[str, Endpoint] = {}
+        self.policy_failures = 0
+        self._turn = 0
+
+    def set_endpoints(self, endpoints: tuple[Endpoint, ...], now: float) -> None:
+        """Replace what can be picked."""
+        self.endpoints = {endpoint.address: endpoint for endpoint in endpoints}
+        try:
+            self.router.set_endpoints(list(self.endpoints), now)
+        except Exception:  # noqa: BLE001 (fail static)
+            self.policy_failures += 1
+
+    def pick(self, route: str, now: float, exclude: Set[str], replayable: bool) -> Ticket:
+        """A ticket, from the router or, if it fails, in turn. Raises `NoEndpoint`."""
+        try:
+            ticket = self.router.pick(route, now, exclude=exclude, replayable=replayable)
+        except NoEndpoint:
+            raise
+        except Exception:  # noqa: BLE001 (fail static)
+            self.policy_failures += 1
+        else:
+            if ticket.endpoint in self.endpoints:
+                return ticket
+            self.policy_failures += 1
+        return self._pick_static(route, now, exclude, replayable)
+
+    def _pick_static(self, route: str, now: float, exclude: Set[str], replayable: bool) -> Ticket:
+        left = [address for address in self.endpoints if address not in exclude]
+        if not left:
+            raise NoEndpoint
+        self._turn += 1
+        return Ticket(None, left[self._turn % len(left)], "fail-static", route, now, replayable=replayable)
+
+    def hedge_at(self, ticket: Ticket) -> float | None:
+        """When to send a second copy, or None; None too when policy fails."""
+        try:
+            return self.router.hedge_at(ticket)
+        except Exception:  # noqa: BLE001 (fail static)
+            self.policy_failures += 1
+            return None
+
+    def guarded(self, settle: Callable[..., None], *args: object, **kwargs: object) -> None:
+        """Tell a ticket what happened; an exception in policy stays in policy."""
+        try:
+            settle(*args, **kwargs)
+        except Exception:  # noqa: BLE001 (fail static)
+            self.policy_failures += 1
+
+    def __repr__(self) -> str:
+        return f"<Service {self.name} {len(self.endpoints)} endpoints>"
+
+
+class Catalog:
+    """Every service, found by authority or by address. `namespace`: where short names are looked up."""
+
+    def __init__(self, namespace: str, make_router: Callable[[], Router] | None = None) -> None:
+        self._namespace = namespace
+        self._make_router = make_router or (lambda: Router(rng=random.Random()))  # noqa: S311
+        self.services: dict[tuple[str, int], Service] = {}
+        self.callers: dict[str, Caller] = {}
+        self._by_host: dict[str, list[Service]] = {}
+        self._by_address: dict[str, Service] = {}
+        self._workloads: dict[str, Caller] = {}
+        self._memo: dict[bytes, Service | None] = {}
+
+    def apply(self, event: Event, now: float) -> None:
+        """Take what a source says."""
+        self._memo.clear()
+        if isinstance(event, CallersChanged):
+            self.callers = {caller.ip: caller for caller in event.callers}
+        else:
+            self._apply_endpoints(event, now)
+            self._index()
+
+    def _apply_endpoints(self, event: EndpointsChanged, now: float) -> None:
+        key = (self.canonical(event.host), event.port)
+        if event.endpoints is None:
+            self.services.pop(key, None)
+            return
+        service = self.services.get(key)
+        if service is None:
+            shared = any(host == key[0] for host, _ in self.services)
+            name = f"{event.host}:{event.port}" if shared else event.host
+            service = self.services[key] = Service(name, event.host, event.port, self._make_router())
+        service.set_endpoints(event.endpoints, now)
+
+    def _index(self) -> None:
+        self._by_host, self._by_address, self._workloads = {}, {}, {}
+        for (host, _), service in self.services.items():
+            self._by_host.setdefault(host, []).append(service)
+            for endpoint in service.endpoints.values():
+                self._by_address[endpoint.address] = service
+                if endpoint.workload:
+                    ip = endpoint.address.rpartition(":")[0].strip("[]")
+                    self._workloads[ip] = Caller(ip, endpoint.workload, endpoint.budget)
+
+    def canonical(self, host: str) -> str:
+        """One spelling for every name of a service: `bus`, `bus.default.svc.cluster.local` → `bus.default`."""
+        host = host.lower().rstrip(".")
+        for suffix in _CLUSTER_SUFFIXES:
+            if host.endswith(suffix) and host.count(".") > suffix.count("."):
+                host = host.removesuffix(suffix)
+                break
+        return host if "." in host or ":" in host else f"{host}.{self._namespace}"
+
+    def find(self, authority: bytes) -> Service | None:
+        """The service a Host names; without a port it matches if exactly one service has that host."""
+        try:
+            return self._memo[authority]
+        except KeyError:
+            if len(self._memo) >= _MEMO:
+                self._memo.clear()
+            service = self._memo[authority] = self._find(authority)
+            return service
+
+    def _find(self, authority: bytes) -> Service | None:
+        host, port = split_authority(authority)
+        if port is not None:
+            return self.services.get((self.canonical(host), port))
+        named = self._by_host.get(self.canonical(host), ())
+        return named[0] if len(named) == 1 else None
+
+    def by_address(self, address: str) -> Service | None:
+        """The service an endpoint address belongs to."""
+        return self._by_address.get(address)
+
+    def caller(self, ip: str) -> Caller | None:
+        """Who connects from this address, if we have been told."""
+        return self.callers.get(ip) or self._workloads.get(ip)
+
+
+def split_authority(authority: bytes) -> tuple[str, int | None]:
+    """`b"[::1]:80"` → `("::1", 80)`; the port is None when absent. The authority is known to be valid."""
+    host, _, port = authority.decode("latin-1").rpartition(":")
+    if host and port.isdigit() and (not host.startswith("[") or host.endswith("]")):
+        return host.strip("[]"), int(port)
+    return authority.decode("latin-1").strip("[]"), None

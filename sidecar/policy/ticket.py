@@ -1,0 +1,93 @@
+"""One request's stay in the policy: handed out by a pick, settled exactly once.
+
+Three outcomes, not two (Netflix concurrency-limits): *abandoned* says nothing about the endpoint, which keeps
+cancelled requests and sheds from looking like fast successes or like failures.
+"""
+
+from enum import Enum
+from typing import Protocol
+
+
+class Outcome(Enum):
+    """How a ticket ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+
+
+class SettledTwiceError(Exception):
+    """A ticket was settled a second time: a bug in the caller, never in traffic."""
+
+
+class Book(Protocol):
+    """Who keeps the tickets: the router that handed them out."""
+
+    def on_first_byte(self, ticket: "Ticket", now: float) -> None:
+        """The endpoint began to answer."""
+
+    def on_settled(
+        self, ticket: "Ticket", outcome: Outcome, now: float, congestion: float | None, kind: str
+    ) -> None:
+        """The ticket is closed."""
+
+
+class Ticket:
+    """`endpoint` is where the request goes, `reason` why; times are the caller's clock in seconds."""
+
+    __slots__ = (
+        "_book",
+        "endpoint",
+        "first_byte_at",
+        "outcome",
+        "picked_at",
+        "reason",
+        "replayable",
+        "retry_after_s",
+        "route",
+    )
+
+    def __init__(
+        self, book: Book | None, endpoint: str, reason: str, route: str, now: float, *, replayable: bool
+    ) -> None:
+        self._book = book
+        self.endpoint = endpoint
+        self.reason = reason
+        self.route = route
+        self.picked_at = now
+        self.replayable = replayable
+        self.first_byte_at: float | None = None
+        self.retry_after_s: float | None = None
+        self.outcome: Outcome | None = None
+
+    def first_byte(self, now: float) -> None:
+        """The first response byte arrived; streams settle long after."""
+        if self.first_byte_at is None:
+            self.first_byte_at = now
+            if self._book is not None:
+                self._book.on_first_byte(self, now)
+
+    def succeeded(self, now: float, congestion: float | None = None) -> None:
+        """The response is complete. Without `first_byte`, this is the first byte."""
+        self.first_byte(now)
+        self._settle(Outcome.SUCCEEDED, now, congestion, "")
+
+    def failed(self, now: float, retry_after_s: float | None = None, kind: str = "status") -> None:
+        """The endpoint's fault. `kind`: connect, reset, timeout, status or framing."""
+        self.retry_after_s = retry_after_s
+        self._settle(Outcome.FAILED, now, None, kind)
+
+    def abandoned(self, now: float) -> None:
+        """Ended without a verdict on the endpoint: client gone, shed, hedge lost."""
+        self._settle(Outcome.ABANDONED, now, None, "")
+
+    def _settle(self, outcome: Outcome, now: float, congestion: float | None, kind: str) -> None:
+        if self.outcome is not None:
+            raise SettledTwiceError(f"{self!r} settled again as {outcome.value}")
+        self.outcome = outcome
+        if self._book is not None:
+            self._book.on_settled(self, outcome, now, congestion, kind)
+
+    def __repr__(self) -> str:
+        state = self.outcome.value if self.outcome else "open"
+        return f"<Ticket {self.endpoint} {self.reason} {state}>"
