@@ -1,0 +1,142 @@
+"""One try of an exchange at one endpoint: its ticket, its slot in the pool, its connection.
+
+Whatever happens, the ticket is settled once and the slot given back once; every exit goes through `_close`.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from sidecar import contract
+from sidecar.errors import ConnectFailed, ExchangeError, TimedOut, UpstreamFraming
+from sidecar.policy import signals
+from sidecar.policy.ticket import Ticket
+from sidecar.proxy.message import Fields, ResponseHead
+from sidecar.proxy.stats import EndpointStats
+
+if TYPE_CHECKING:
+    from sidecar.proxy.exchange import Exchange
+    from sidecar.proxy.upstream import Pool, Upstream
+
+_REASON: Final = contract.REASON.lower().encode()
+_CONGESTION: Final = contract.CONGESTION.lower().encode()
+_KINDS: Final = ((ConnectFailed, "connect"), (TimedOut, "timeout"), (UpstreamFraming, "framing"))
+
+
+class Attempt:
+    """`number` counts from 1 within the exchange; `upstream` is None while waiting for a connection."""
+
+    __slots__ = (
+        "_pool",
+        "_stats",
+        "exchange",
+        "fresh",
+        "head",
+        "number",
+        "open",
+        "sent_at",
+        "stale",
+        "ticket",
+        "trailers",
+        "upstream",
+    )
+
+    def __init__(
+        self, exchange: "Exchange", ticket: Ticket, pool: "Pool", stats: EndpointStats, number: int
+    ) -> None:
+        self.exchange = exchange
+        self.ticket = ticket
+        self.number = number
+        self.fresh = exchange.head.method == b"CONNECT"  # needs a connection nobody has spoken on
+        self.upstream: Upstream | None = None
+        self.head: ResponseHead | None = None
+        self.trailers: Fields | None = None
+        self.sent_at: float | None = None  # when the last request byte was written
+        self.stale = False  # a reused connection died before a response byte
+        self.open = True
+        self._pool = pool
+        self._stats = stats
+
+    # -- the pool and the connection tell
+
+    def connected(self, upstream: "Upstream") -> None:
+        """A connection is ours."""
+        self.exchange.on_connected(self, upstream)
+
+    def lost(self, error: ExchangeError, *, stale: bool = False) -> None:
+        """No connection could be made, or it broke."""
+        self.stale = stale
+        self.exchange.on_lost(self, error)
+
+    # -- the exchange decides
+
+    def first_byte(self, now: float) -> None:
+        """The first response byte arrived."""
+        self._guarded(self.ticket.first_byte, now)
+
+    def settle(self, now: float) -> None:
+        """Close the ticket by what the response says; the connection stays with us until `leave`."""
+        head = self.head
+        status = head.status if head is not None else 200
+        ours = head is not None and head.signals is not None and _REASON in head.signals
+        if ours and status in (429, 503):
+            self._stats.abandoned += 1  # throttled or shed by our own kind: not the endpoint's failure
+            self._guarded(self.ticket.abandoned, now)
+        elif status >= 500:
+            self._stats.failed += 1
+            self._guarded(self.ticket.failed, now, retry_after_s=self._retry_after(), kind="status")
+        else:
+            self._stats.succeeded += 1
+            self._guarded(self.ticket.succeeded, now, congestion=self._congestion())
+        self._stats.latency.observe(now - self.ticket.picked_at)
+
+    def succeed(self, now: float) -> None:
+        """A tunnel ended."""
+        self._stats.succeeded += 1
+        self._guarded(self.ticket.succeeded, now)
+        self._close(reusable=False)
+
+    def fail(self, now: float, error: ExchangeError) -> None:
+        """The endpoint's fault, without a usable response."""
+        kind = next((kind for of, kind in _KINDS if isinstance(error, of)), "reset")
+        self._stats.failed += 1
+        self._guarded(self.ticket.failed, now, kind=kind)
+        self._close(reusable=False)
+
+    def abandon(self, now: float) -> None:
+        """Nobody wants the answer any more."""
+        self._stats.abandoned += 1
+        self._guarded(self.ticket.abandoned, now)
+        self._close(reusable=False)
+
+    def leave(self, *, reusable: bool) -> None:
+        """The response has been read; the connection may serve another exchange if both messages ended exactly."""
+        self._close(reusable=reusable)
+
+    def _close(self, *, reusable: bool) -> None:
+        if self.open:
+            self.open = False
+            self._pool.release(self, reusable=reusable)
+
+    def _guarded(self, settle: Callable[..., None], *args: object, **kwargs: object) -> None:
+        service = self.exchange.service
+        assert service is not None  # noqa: S101 (an attempt exists only for a service)
+        service.guarded(settle, *args, **kwargs)
+
+    def _congestion(self) -> float | None:
+        if self.head is None or self.head.signals is None:
+            return None
+        raw = self.head.signals.get(_CONGESTION)
+        value = signals.parse_float(raw) if raw is not None else None
+        if raw is not None and value is None:
+            self.exchange.side.stats.ignored_signals["congestion"] += 1
+        return value
+
+    def _retry_after(self) -> float | None:
+        for name, value in self.head.fields if self.head is not None else ():
+            if name.lower() == b"retry-after" and value.isdigit() and len(value) < 8:
+                return float(value)
+        return None
+
+    def __repr__(self) -> str:
+        where = "waiting" if self.upstream is None else repr(self.upstream)
+        return f"<Attempt {self.number} {self.ticket!r} {where}>"

@@ -1,0 +1,367 @@
+"""An HTTP/1.1 connection from a client: reads requests one at a time, writes their responses in order.
+
+The first three bytes decide whether this is HTTP/1 at all: an HTTP/2 preface or TLS is tunnelled where an
+original destination says where to, and otherwise closed without a word.
+"""
+
+import asyncio
+import socket
+from typing import Final, Protocol, cast
+
+from sidecar import clock
+from sidecar.errors import Refused
+from sidecar.proxy.exchange import Exchange, Side
+from sidecar.proxy.http1 import chunked, encode
+from sidecar.proxy.http1.reader import RequestReader
+from sidecar.proxy.message import CHUNKED, UNTIL_CLOSE, Fields, RequestHead, ResponseHead
+from sidecar.proxy.peer import Peer
+from sidecar.proxy.replies import reply
+from sidecar.proxy.tunnel import Pipe
+from sidecar.proxy.upstream import Upstream
+from sidecar.proxy.wheel import Wheel
+
+LINGER_S: Final = 1.0
+LINGER_BYTES: Final = 1 << 20
+_PIPELINE_BYTES: Final = 64 * 1024
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_GONE_CHECK_S: Final = 0.02
+_ESTABLISHED: Final = b"HTTP/1.1 200 Connection Established\r\n\r\n"
+
+
+class Listener(Side, Protocol):
+    """A side, as its connections see it."""
+
+    wheel: Wheel
+    draining: bool
+    connections: "set[ServerConnection]"
+
+    def identify(self, transport: asyncio.Transport) -> tuple[Peer, str | None]:
+        """Who connects, and the original destination `ip:port` if the connection was redirected."""
+
+
+class ServerConnection(asyncio.Protocol):
+    """Implements `exchange.Downstream` and `wheel.Watched`."""
+
+    __slots__ = (
+        "_arrived",
+        "_chunked",
+        "_close_after",
+        "_discarded",
+        "_heard",
+        "_lingering",
+        "_paused",
+        "_reader",
+        "_side",
+        "_sniffed",
+        "bucket",
+        "exchange",
+        "half_closed",
+        "original",
+        "peer",
+        "pipe",
+        "transport",
+    )
+
+    def __init__(self, side: Listener) -> None:
+        self._side = side
+        self._reader = RequestReader(self, side.limits)
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
+        self.exchange: Exchange | None = None
+        self.pipe: Pipe | None = None
+        self.peer: Peer = None  # type: ignore[assignment]  # set by connection_made
+        self.original: str | None = None
+        self.half_closed = self._paused = self._close_after = self._chunked = False
+        self._sniffed: bytes | None = b""  # None: decided, this is HTTP/1
+        self._lingering: float | None = None  # until when
+        self._discarded = 0
+        self._heard = self._arrived = clock.now()
+        self.bucket = 0
+
+    # -- asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport = cast(asyncio.Transport, transport)
+        side = self._side
+        self.peer, self.original = side.identify(transport)
+        side.connections.add(self)
+        side.stats.connections += 1
+        side.stats.connections_total += 1
+        side.wheel.watch(self, self._heard + self._horizon())
+
+    def data_received(self, data: bytes) -> None:
+        if self.pipe is not None:
+            self._piped(data)
+            return
+        if self._lingering is not None:
+            self._discard(data)
+            return
+        if self._sniffed is not None and not (data := self._sniff(data)):
+            return
+        self._arrived = clock.now()
+        if self.exchange is None and self._reader.at_start:
+            self._heard = self._arrived
+        try:
+            self._reader.feed(data)
+        except Refused as error:
+            self._refuse(error)
+        if self.exchange is not None and len(self._reader.buffer) > _PIPELINE_BYTES:
+            self.pause_request()
+
+    def eof_received(self) -> bool:
+        if self.pipe is not None:
+            return self.pipe.eof(self.transport)
+        if self.exchange is not None and self.exchange.complete and self._lingering is None:
+            self.half_closed = True
+            if not self.exchange.responded and self.exchange.head.minor:
+                self._ask_whether_gone()
+            return True
+        if not self._reader.at_start and self._lingering is None:
+            self._side.stats.refusals["truncated"] += 1
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        side = self._side
+        side.connections.discard(self)
+        side.stats.connections -= 1
+        self._lingering = 0.0
+        if self.pipe is not None:
+            self.pipe.lost(self.transport)  # the wheel goes on watching until the other end is gone too
+            return
+        side.wheel.forget(self)
+        if self.exchange is not None:
+            self.exchange.client_gone()
+
+    def pause_writing(self) -> None:
+        if self.pipe is not None:
+            self.pipe.pause(self.transport)
+        elif self.exchange is not None:
+            self.exchange.pause_response()
+
+    def resume_writing(self) -> None:
+        if self.pipe is not None:
+            self.pipe.resume(self.transport)
+        elif self.exchange is not None:
+            self.exchange.resume_response()
+
+    def _ask_whether_gone(self) -> None:
+        """A FIN while we wait: half a close (answer still wanted) or a whole one? TCP does not say.
+
+        A 100 (Continue) tells: clients skip it (RFC 9110 §15.2), closed sockets answer it with a reset.
+        """
+        self.transport.write(_CONTINUE)
+        self._side.loop.call_later(_GONE_CHECK_S, self._check_gone, _GONE_CHECK_S)
+
+    def _check_gone(self, waited_s: float) -> None:
+        if self.exchange is None or self.exchange.responded or self.transport.is_closing():
+            return
+        if self.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.transport.abort()
+        else:
+            self._side.loop.call_later(waited_s, self._check_gone, min(2 * waited_s, 5.0))
+
+    # -- what the reader finds (reader.RequestSink)
+
+    def head(self, head: RequestHead, data: bytes, end: bool) -> None:
+        self._close_after = not head.keep_alive
+        self.exchange = exchange = Exchange(self._side, self, head, data, end, self._arrived)
+        if end:
+            exchange.request_trailers = self._reader.trailers
+        exchange.start()
+
+    def data(self, data: bytes, end: bool) -> None:
+        if self.exchange is not None:
+            self.exchange.request_data(data, end, self._reader.trailers if end else None)
+
+    # -- what the exchange asks (exchange.Downstream)
+
+    def respond(
+        self, head: ResponseHead, extra: Fields, data: bytes, end: bool, trailers: Fields | None
+    ) -> None:
+        exchange = self.exchange
+        assert exchange is not None  # noqa: S101 (it is calling)
+        old = exchange.head.minor == 0
+        if self._side.draining or self.half_closed or (not exchange.complete and end):
+            self._close_after = True
+        self._chunked = head.length in (CHUNKED, UNTIL_CLOSE) and not old
+        if head.length in (CHUNKED, UNTIL_CLOSE) and old:
+            self._close_after = True
+        raw = encode.response(head, extra, chunked=self._chunked, close=self._close_after)
+        if self._chunked:
+            data = chunked.encode(data) + (chunked.encode_end(trailers) if end else b"")
+        self.transport.write(raw + data if data else raw)
+
+    def send_data(self, data: bytes, end: bool, trailers: Fields | None) -> None:
+        if self._chunked:
+            data = chunked.encode(data) + (chunked.encode_end(trailers) if end else b"")
+        if data:
+            self.transport.write(data)
+
+    def interim(self, head: ResponseHead) -> None:
+        if self.exchange is not None and self.exchange.head.minor:
+            self.transport.write(encode.response(head, [], chunked=False, close=False))
+
+    def open_tunnel(self, head: ResponseHead | None, upstream: Upstream) -> None:
+        exchange = self.exchange
+        assert exchange is not None  # noqa: S101 (it is calling)
+        if head is not None:
+            self.transport.write(encode.response(head, [], chunked=False, close=False))
+        elif self._sniffed is None:
+            self.transport.write(_ESTABLISHED)
+        self._side.stats.tunnels += 1
+        self.pipe = upstream.pipe = Pipe(self.transport, upstream.transport, self._tunnel_closed)
+        early = bytes(self._reader.buffer)
+        self._reader.buffer.clear()
+        if early:
+            self._piped(early)
+        self.resume_request()
+
+    def cut(self) -> None:
+        self.exchange = None
+        self.transport.abort()
+
+    def exchange_done(self) -> None:
+        exchange, self.exchange = self.exchange, None
+        if self.transport.is_closing() or exchange is None:
+            return
+        if exchange.reason == "client-gone":
+            self.transport.abort()
+        elif not exchange.complete:
+            self._linger()
+        elif self._close_after or self.half_closed or self._side.draining:
+            self.transport.close()
+        else:
+            self._next()
+
+    def pause_request(self) -> None:
+        if not self._paused and not self.transport.is_closing():
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume_request(self) -> None:
+        if self._paused and not self.transport.is_closing():
+            self._paused = False
+            self.transport.resume_reading()
+
+    # -- between exchanges
+
+    def _next(self) -> None:
+        """The next request: pipelined ones take turns with everybody else's events."""
+        self._heard = self._arrived = clock.now()
+        if self._reader.buffer:
+            self._side.loop.call_soon(self._read_pipelined)
+        else:
+            self._reader.next()
+            self.resume_request()
+
+    def _read_pipelined(self) -> None:
+        if self.exchange is not None or self.transport.is_closing() or self._lingering is not None:
+            return
+        try:
+            self._reader.next()
+        except Refused as error:
+            self._refuse(error)
+        if len(self._reader.buffer) <= _PIPELINE_BYTES:
+            self.resume_request()
+
+    def _sniff(self, data: bytes) -> bytes:
+        """The first three bytes: HTTP/1 goes on, anything else is tunnelled or closed."""
+        data = (self._sniffed or b"") + data
+        if data[:3] == b"PRI" or data[:2] == b"\x16\x03":
+            self._opaque(data)
+            return b""
+        if len(data) < 3 and (b"PRI".startswith(data) or b"\x16\x03".startswith(data)):
+            self._sniffed = data
+            return b""
+        self._sniffed = None
+        return data
+
+    def _opaque(self, data: bytes) -> None:
+        """Not HTTP/1: a pipe to the original destination, if there is one."""
+        if self.original is None:
+            self._side.stats.refusals["not-http1"] += 1
+            self.transport.close()
+            self._lingering = 0.0
+            return
+        head = RequestHead()
+        head.method, head.authority = b"CONNECT", self.original.encode()
+        self._reader.buffer += data
+        self.exchange = Exchange(self._side, self, head, b"", True, self._arrived)
+        self.exchange.start()
+
+    def _piped(self, data: bytes) -> None:
+        assert self.pipe is not None  # noqa: S101 (callers have checked)
+        self.pipe.data(self.transport, data)
+        if self.exchange is not None:
+            self.exchange.last_active = clock.now()
+
+    def _tunnel_closed(self, moved: int) -> None:
+        self._side.stats.tunnel_bytes += moved
+        if self.exchange is not None:
+            self.exchange.tunnel_closed()
+
+    # -- refusing and closing
+
+    def _refuse(self, error: Refused) -> None:
+        """Answer in a way the client can read, then close (wire.md)."""
+        self._side.stats.refusals[error.rule] += 1
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.fail(error)
+            return
+        self._side.stats.errors[error.reason] += 1
+        self._side.stats.statuses[error.status] += 1
+        head, body = reply(error, "")
+        self.transport.write(encode.response(head, [], chunked=False, close=True) + body)
+        self._linger()
+
+    def _linger(self) -> None:
+        """RFC 9112 §9.6: stop writing, read on for a moment, so that the answer is not lost to a reset."""
+        now = clock.now()
+        self._lingering = now + LINGER_S
+        if self.transport.can_write_eof() and not self.half_closed:
+            self.transport.write_eof()
+        self.resume_request()
+        self._side.wheel.watch(self, self._lingering)
+
+    def _discard(self, data: bytes) -> None:
+        self._discarded += len(data)
+        if self._discarded > LINGER_BYTES:
+            self.transport.abort()
+
+    def drain(self) -> None:
+        """The sidecar is stopping: idle connections close now, busy ones after their response."""
+        self._close_after = True
+        if self.exchange is None and self._lingering is None:
+            self.transport.close()
+
+    # -- time
+
+    def _horizon(self) -> float:
+        """How far ahead to look: no limit can come due sooner than this after it starts."""
+        timeouts = self._side.timeouts
+        limits = (timeouts.first_byte_s, timeouts.idle_s, timeouts.total_s)
+        return min((limit for limit in limits if limit is not None), default=3600.0)
+
+    def check(self, now: float) -> float | None:
+        if self.pipe is not None and self.exchange is not None:
+            return min(self.exchange.check(now), now + self._horizon())
+        if self._lingering is not None:
+            if self._lingering <= now:
+                self.transport.abort()
+                return None
+            return self._lingering
+        due = self.exchange.check(now) if self.exchange is not None else self._check_idle(now)
+        return min(due, now + self._horizon())
+
+    def _check_idle(self, now: float) -> float:
+        timeouts = self._side.timeouts
+        limit = timeouts.idle_s if self._reader.at_start else timeouts.first_byte_s
+        if limit is None:
+            return float("inf")
+        if self._heard + limit <= now:
+            self.transport.close()
+        return self._heard + limit
+
+    def __repr__(self) -> str:
+        state = "tunnel" if self.pipe else repr(self.exchange) if self.exchange else "idle"
+        return f"<ServerConnection {self.peer.workload} {state}>"

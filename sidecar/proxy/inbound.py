@@ -1,0 +1,116 @@
+"""Requests of others to our own application: who calls, how busy we are, then through to the app.
+
+At this edge the mesh's signals end: the application sees none, and none of its own leave. Callers are told how
+congested we are, in the header of every response.
+"""
+
+import random
+from collections import OrderedDict
+from typing import Final
+
+from sidecar import clock, contract
+from sidecar.errors import LoopDetected
+from sidecar.policy import signals
+from sidecar.policy.endpoints import Endpoint
+from sidecar.policy.router import Router
+from sidecar.policy.services import Service
+from sidecar.proxy.attempt import Attempt
+from sidecar.proxy.exchange import Exchange
+from sidecar.proxy.http1.server import ServerConnection
+from sidecar.proxy.listener import Listener, Surroundings
+from sidecar.proxy.message import Fields
+from sidecar.proxy.peer import Peer
+
+_CONGESTION: Final = contract.CONGESTION.encode()
+_MOST_LOCAL: Final = 64
+
+
+class Inbound(Listener):
+    """The port others reach our application through."""
+
+    name = "inbound"
+    retries = False  # the caller's sidecar knows other pods; we know only this one
+    unreachable = contract.APP_UNREACHABLE
+
+    def __init__(self, around: Surroundings, app: str, concurrency: int) -> None:
+        super().__init__(around, None)
+        self._app = app
+        self._concurrency = concurrency
+        self._via = (b"Via", b"1.1 eq-" + around.identity.instance.encode())
+        self._local: OrderedDict[str, Service] = OrderedDict()
+
+    def congestion(self) -> bytes:
+        """In flight over the limit, as `X-GT-Congestion` says it."""
+        return signals.format_float(self.stats.in_flight / self._concurrency)
+
+    # -- exchange.Side
+
+    def find(self, exchange: Exchange) -> Service:
+        """The application, or the original pod address of a redirected connection; never another host."""
+        head, down = exchange.head, exchange.down
+        if head.via is not None and any(self._via[1] in value for value in head.via):
+            raise LoopDetected("this request has passed through this sidecar before")
+        original = None
+        if isinstance(down, ServerConnection):
+            self._read_signals(exchange, down.peer)
+            original = down.original
+        return self._service(original or self._app)
+
+    def request_fields(self, exchange: Exchange, attempt: Attempt) -> Fields:
+        """The application is told nothing of the mesh but the hop."""
+        return [self._via]
+
+    def response_fields(self, exchange: Exchange) -> Fields:
+        """What the caller's router learns from every answer."""
+        return [(_CONGESTION, self.congestion())]
+
+    # -- details
+
+    def _service(self, address: str) -> Service:
+        try:
+            return self._local[address]
+        except KeyError:
+            service = Service("app", address, 0, Router(rng=random.Random()), mesh=False)  # noqa: S311
+            service.set_endpoints((Endpoint(address),), clock.now())
+            self._local[address] = service
+            while len(self._local) > _MOST_LOCAL:
+                self._local.popitem(last=False)
+            return service
+
+    def _read_signals(self, exchange: Exchange, peer: Peer) -> None:
+        """Believe a peer that has proven itself; drop and count the signals of one that has not."""
+        head = exchange.head
+        sent = head.signals
+        if sent is not None:
+            if self.verifier is not None and b"x-gt-auth" in sent and peer.proof != "token":
+                self._verify(exchange, peer, sent)
+            if not peer.known:
+                self.stats.ignored_signals["unproven"] += 1
+                head.signals = sent = None
+        if sent is not None and b"x-gt-deadline-ms" in sent:
+            left = signals.parse_deadline_ms(sent[b"x-gt-deadline-ms"])
+            if left is None:
+                self.stats.ignored_signals["deadline-ms"] += 1
+            else:
+                exchange.deadline = exchange.started + left
+
+    def _verify(self, exchange: Exchange, peer: Peer, sent: dict[bytes, bytes]) -> None:
+        """Once per connection: its first request carries the proof."""
+        workload = signals.parse_workload(sent.get(b"x-gt-caller", b""))
+        genuine = (
+            workload is not None
+            and self.verifier is not None
+            and self.verifier.verify(
+                sent[b"x-gt-auth"],
+                method=exchange.head.method,
+                path=exchange.head.target,
+                body=b"",
+                workload=workload,
+                now_unix_s=clock.wall_s(),
+            )
+        )
+        if genuine and workload is not None:
+            peer.workload, peer.proof = workload, "token"
+        else:
+            self.stats.ignored_signals["auth"] += 1
+            peer.workload, peer.proof = contract.UNKNOWN_CALLER, "none"

@@ -1,0 +1,143 @@
+"""What both listeners share: accepting, knowing the peer, counting, draining."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sidecar import contract
+from sidecar.errors import EquilibriumError
+from sidecar.policy.auth import Verifier
+from sidecar.policy.services import Catalog, Service
+from sidecar.proxy import original_dst
+from sidecar.proxy.attempt import Attempt
+from sidecar.proxy.exchange import Exchange
+from sidecar.proxy.http1.client import Dialer
+from sidecar.proxy.http1.server import ServerConnection
+from sidecar.proxy.limits import Limits, Timeouts
+from sidecar.proxy.message import Fields
+from sidecar.proxy.peer import Peer
+from sidecar.proxy.stats import ProxyStats
+from sidecar.proxy.upstream import Pools
+from sidecar.proxy.wheel import Wheel
+
+OnFinished = Callable[[str, Exchange, float], None]
+
+
+class ListenError(EquilibriumError):
+    """The address cannot be listened on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this sidecar is to others. `instance` is unique to the process: `Via` finds loops by it."""
+
+    workload: str
+    instance: str
+    mesh_key: bytes | None = None
+    source: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Identity({self.workload!r}, {self.instance!r})"  # never the key
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a listener is given by the program that owns it."""
+
+    loop: asyncio.AbstractEventLoop
+    wheel: Wheel
+    catalog: Catalog
+    identity: Identity
+    timeouts: Timeouts
+    limits: Limits
+    on_finished: OnFinished | None = None
+    original_of: Callable[[asyncio.Transport], str | None] = original_dst.original_dst
+
+
+class Listener(ABC):
+    """One listening port. Subclasses decide destinations and fields (`exchange.Side`)."""
+
+    name = ""
+    retries = True
+    unreachable = contract.CONNECT_FAILED
+
+    def __init__(self, around: Surroundings, connect_from: str | None) -> None:
+        self.loop = around.loop
+        self.wheel = around.wheel
+        self.catalog = around.catalog
+        self.identity = around.identity
+        self.timeouts = around.timeouts
+        self.limits = around.limits
+        self.stats = ProxyStats()
+        self.connections: set[ServerConnection] = set()
+        self.draining = False
+        self.address: tuple[str, int] = ("", 0)
+        dialer = Dialer(self.loop, self.limits, self.timeouts.connect_s, connect_from, self.unreachable)
+        self.pools = Pools(self.limits, self.loop, dialer)
+        self._on_finished = around.on_finished
+        self._original_of = around.original_of
+        self._server: asyncio.Server | None = None
+        key = self.identity.mesh_key
+        self.verifier = Verifier(key) if key else None
+
+    @abstractmethod
+    def find(self, exchange: Exchange) -> Service | None:
+        """See `exchange.Side`."""
+
+    @abstractmethod
+    def request_fields(self, exchange: Exchange, attempt: Attempt) -> Fields:
+        """See `exchange.Side`."""
+
+    @abstractmethod
+    def response_fields(self, exchange: Exchange) -> Fields:
+        """See `exchange.Side`."""
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; port 0 picks one (see `address`). Raises `ListenError`."""
+        try:
+            self._server = await self.loop.create_server(self._connection, host, port, backlog=4096)
+        except OSError as error:
+            raise ListenError(
+                f"cannot listen on {self.name} {host}:{port}: {error.strerror or error}"
+            ) from error
+        self.address = self._server.sockets[0].getsockname()[:2]
+
+    def _connection(self) -> ServerConnection:
+        return ServerConnection(self)
+
+    def identify(self, transport: asyncio.Transport) -> tuple[Peer, str | None]:
+        """The peer by its address, and the original destination of a redirected connection."""
+        original = self._original_of(transport)
+        if original is not None and original == original_dst.join(*self.address):
+            original = None  # somebody dialled us by name: not a redirection, and a loop if we followed it
+        peername = transport.get_extra_info("peername")
+        ip = peername[0].removeprefix("::ffff:") if peername else ""
+        caller = self.catalog.caller(ip)
+        if caller is None:
+            return Peer(ip=ip), original
+        return Peer(caller.workload, "address", caller.budget, ip), original
+
+    def finished(self, exchange: Exchange, now: float) -> None:
+        """Tell whoever keeps the log."""
+        if self._on_finished is not None:
+            self._on_finished(self.name, exchange, now)
+
+    def drain(self) -> None:
+        """Stop accepting; idle connections close at once, busy ones after their response."""
+        self.draining = True
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self.connections):
+            connection.drain()
+
+    def abort(self) -> None:
+        """The drain time is over: close everything."""
+        for connection in list(self.connections):
+            connection.transport.abort()
+        self.pools.close()
+
+    @property
+    def quiet(self) -> bool:
+        """No connection is left."""
+        return not self.connections

@@ -1,0 +1,146 @@
+"""Requests of our own application to others: Host → service → router → endpoint.
+
+The original destination chooses the service where there is one, Host only refines it; otherwise Host (or the
+absolute form) does. At this edge the application's own `X-GT-*` fields end: only its bid and its deadline are
+read, and the mesh's signals are written for the callee's sidecar.
+"""
+
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+from sidecar import clock, contract
+from sidecar.errors import LoopDetected, Refused
+from sidecar.policy import auth, signals
+from sidecar.policy.services import Service
+from sidecar.proxy.attempt import Attempt
+from sidecar.proxy.exchange import Exchange
+from sidecar.proxy.http1.server import ServerConnection
+from sidecar.proxy.listener import Listener, Surroundings
+from sidecar.proxy.message import Fields
+from sidecar.proxy.resolve import Resolver
+
+_CALLER: Final = contract.CALLER.encode()
+_ATTEMPT: Final = contract.ATTEMPT.encode()
+_DEADLINE: Final = contract.DEADLINE_MS.encode()
+_BID: Final = contract.BID.encode()
+_CONGESTION: Final = contract.CONGESTION.encode()
+_AUTH: Final = contract.AUTH.encode()
+
+
+class Outbound(Listener):
+    """The port our application sends through."""
+
+    name = "outbound"
+
+    def __init__(
+        self, around: Surroundings, resolver: Resolver, congestion: Callable[[], bytes | None]
+    ) -> None:
+        super().__init__(around, around.identity.source)
+        self._resolver = resolver
+        self._congestion = congestion
+        self._via = (b"Via", b"1.1 eq-" + around.identity.instance.encode())
+        self._caller = (_CALLER, around.identity.workload.encode())
+        self._deadline_always = self.timeouts.total_s is not None
+
+    # -- exchange.Side
+
+    def find(self, exchange: Exchange) -> Service | None:
+        """The service asked for; None while it is being resolved."""
+        head = exchange.head
+        if head.via is not None and any(self._via[1] in value for value in head.via):
+            raise LoopDetected("this request has passed through this sidecar before")
+        exchange.deadline = self._deadline(exchange)
+        down = exchange.down
+        original = down.original if isinstance(down, ServerConnection) else None
+        if original is not None:
+            return self._redirected(exchange, original)
+        service = self.catalog.find(head.authority)
+        if service is None:
+            self._resolver.seek(exchange)
+        elif self._resolver.on_demand:
+            self._resolver.still_wanted(service)
+        return service
+
+    def _redirected(self, exchange: Exchange, original: str) -> Service:
+        """iptables sent the connection here: its destination is what the application connected to."""
+        named = self.catalog.find(exchange.head.authority)
+        there = self.catalog.by_address(original)
+        if there is None and named is not None and named.port == int(original.rpartition(":")[2]):
+            return named  # a cluster IP: Host names the service behind it
+        if there is None:
+            return self._resolver.address(original)
+        if exchange.head.absolute and named is not there:
+            raise Refused(
+                "the absolute form names another host than the connection's destination", rule="target"
+            )
+        return there
+
+    def request_fields(self, exchange: Exchange, attempt: Attempt) -> Fields:
+        """What the callee's sidecar is told. Destinations outside the mesh are told nothing."""
+        assert exchange.service is not None  # noqa: S101 (there is an attempt)
+        if not exchange.service.mesh:
+            return [self._via]
+        fields = [self._via, self._caller]
+        congestion = self._congestion()
+        if congestion is not None:
+            fields.append((_CONGESTION, congestion))
+        if attempt.number > 1:
+            fields.append((_ATTEMPT, b"%d" % attempt.number))
+        if exchange.deadline is not None or self._deadline_always:
+            fields.append((_DEADLINE, signals.format_deadline_ms(self._left_s(exchange))))
+        if exchange.head.signals is not None:
+            self._bid(exchange.head.signals, fields)
+        if (
+            self.identity.mesh_key is not None
+            and attempt.upstream is not None
+            and attempt.upstream.served == 0
+        ):
+            fields.append((_AUTH, self._proof(exchange, self.identity.mesh_key)))
+        return fields
+
+    def response_fields(self, exchange: Exchange) -> Fields:
+        """The mesh's signals end here."""
+        return []
+
+    # -- details
+
+    def _bid(self, sent: dict[bytes, bytes], fields: Fields) -> None:
+        raw = sent.get(b"x-gt-bid")
+        if raw is None:
+            return
+        if signals.parse_float(raw) is None:
+            self.stats.ignored_signals["bid"] += 1
+        else:
+            fields.append((_BID, raw))
+
+    def _deadline(self, exchange: Exchange) -> float | None:
+        """When the caller stops waiting: its own deadline field or gRPC's, the sooner."""
+        head, left = exchange.head, None
+        raw = head.signals.get(b"x-gt-deadline-ms") if head.signals is not None else None
+        if raw is not None:
+            left = signals.parse_deadline_ms(raw)
+            if left is None:
+                self.stats.ignored_signals["deadline-ms"] += 1
+        if head.grpc_timeout:
+            grpc = signals.parse_grpc_timeout(head.grpc_timeout)
+            left = grpc if left is None else left if grpc is None else min(left, grpc)
+        return None if left is None else exchange.started + left
+
+    def _left_s(self, exchange: Exchange) -> float:
+        ends = [exchange.deadline] if exchange.deadline is not None else []
+        if self.timeouts.total_s is not None:
+            ends.append(exchange.started + self.timeouts.total_s)
+        return min(ends) - clock.now()
+
+    def _proof(self, exchange: Exchange, key: bytes) -> bytes:
+        """Proves the connection, not the message: the body hash is that of no body (wire.md)."""
+        return auth.sign(
+            key,
+            method=exchange.head.method,
+            path=exchange.head.target,
+            body=b"",
+            workload=self.identity.workload,
+            now_unix_s=clock.wall_s(),
+            nonce=secrets.token_urlsafe(12),
+        )

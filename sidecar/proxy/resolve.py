@@ -1,0 +1,165 @@
+"""Hosts that no source has published yet: ask the source, or pass the request through, or refuse it.
+
+Passthrough resolves once and connects to *that* address, so that what was checked is what is used; loopback,
+link-local (cloud metadata) and our own ports are never reached that way.
+"""
+
+import asyncio
+import ipaddress
+import random
+import socket
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from sidecar import clock
+from sidecar.errors import ExchangeError, Unavailable, UnknownService
+from sidecar.policy.endpoints import Endpoint, EndpointsChanged
+from sidecar.policy.router import Router
+from sidecar.policy.services import Catalog, Service, split_authority
+from sidecar.proxy.original_dst import join
+
+if TYPE_CHECKING:
+    from sidecar.proxy.exchange import Exchange
+
+SEEK_TIMEOUT_S: Final = 5.0
+_REMEMBER_S: Final = 30.0
+_MOST_EXTERNAL: Final = 1024
+_STILL_WANTED_S: Final = 30.0
+
+Seek = Callable[[str, int | None], None]
+
+
+class Resolver:
+    """Answers `Exchange.found` or `Exchange.fail` for hosts the catalog does not have."""
+
+    def __init__(
+        self, catalog: Catalog, *, passthrough: bool, seek: Seek | None, own_ports: Callable[[], set[int]]
+    ) -> None:
+        self._catalog = catalog
+        self._passthrough = passthrough
+        self._seek = seek
+        self._own_ports = own_ports
+        self._waiting: dict[str, list[Exchange]] = {}
+        self._external: OrderedDict[str, tuple[Service, float]] = OrderedDict()
+        self._wanted: dict[Service, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def on_demand(self) -> bool:
+        """The source must be told which services are in use."""
+        return self._seek is not None
+
+    def still_wanted(self, service: Service) -> None:
+        """Tell the source now and then, so that it goes on watching."""
+        now = clock.now()
+        if self._seek is not None and self._wanted.get(service, 0.0) < now:
+            self._wanted = {s: t for s, t in self._wanted.items() if t > now - 2 * _STILL_WANTED_S}
+            self._wanted[service] = now + _STILL_WANTED_S
+            self._seek(service.host, service.port)
+
+    def seek(self, exchange: "Exchange") -> None:
+        """Find a destination for an exchange whose host is unknown."""
+        host, port = split_authority(exchange.head.authority)
+        if self._seek is not None:
+            waiting = self._waiting.setdefault(self._catalog.canonical(host), [])
+            waiting.append(exchange)
+            exchange.side.loop.call_later(SEEK_TIMEOUT_S, self._give_up, host, exchange)
+            self._seek(host, port)
+        else:
+            self._unknown(exchange)
+
+    def published(self, event: EndpointsChanged) -> None:
+        """A source has spoken (the catalog knows already): wake those who asked."""
+        for exchange in self._waiting.pop(self._catalog.canonical(event.host), ()):
+            service = self._catalog.find(exchange.head.authority)
+            if service is not None:
+                exchange.found(service)
+            else:
+                self._unknown(exchange)
+
+    def _give_up(self, host: str, exchange: "Exchange") -> None:
+        waiting = self._waiting.get(self._catalog.canonical(host), [])
+        if exchange in waiting:
+            waiting.remove(exchange)
+            exchange.fail(Unavailable(f"{host} was not resolved within {SEEK_TIMEOUT_S:g} s"))
+
+    def _unknown(self, exchange: "Exchange") -> None:
+        if not self._passthrough:
+            host = exchange.head.authority.decode("latin-1")
+            exchange.fail(
+                UnknownService(f"nobody knows {host}; add it to discovery, or set EQUILIBRIUM_UNKNOWN")
+            )
+            return
+        known = self._remembered(exchange.head.authority.decode("latin-1"))
+        if known is not None:
+            exchange.found(known)
+            return
+        task = exchange.side.loop.create_task(self._pass_through(exchange))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _pass_through(self, exchange: "Exchange") -> None:
+        name = exchange.head.authority.decode("latin-1")
+        host, port = split_authority(exchange.head.authority)
+        try:
+            address = await self._resolve_once(host, port or 80)
+        except ExchangeError as error:
+            exchange.fail(error)
+        else:
+            exchange.found(self._remember(name, address))
+
+    async def _resolve_once(self, host: str, port: int) -> str:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(SEEK_TIMEOUT_S):
+                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, TimeoutError, UnicodeError) as error:
+            raise UnknownService(f"{host} does not resolve: {error}") from None
+        ip = str(found[0][4][0])
+        if not may_reach(ip, port, self._own_ports()):
+            raise UnknownService(f"{host} is {ip}:{port}, which passthrough never reaches")
+        return join(ip, port)
+
+    def address(self, address: str) -> Service:
+        """The service that is just this address: an original destination nobody knows."""
+        ip, _, port = address.rpartition(":")
+        known = self._remembered(address)
+        if known is not None:
+            return known
+        if not may_reach(ip.strip("[]"), int(port), self._own_ports()):
+            raise UnknownService(f"{address} is one of ours or local: not followed")
+        return self._remember(address, address)
+
+    def _remembered(self, name: str) -> Service | None:
+        service, until = self._external.get(name, (None, 0.0))
+        return service if until > clock.now() else None
+
+    def _remember(self, name: str, address: str) -> Service:
+        service = Service("external", name, 0, Router(rng=random.Random()), mesh=False)  # noqa: S311
+        service.set_endpoints((Endpoint(address),), clock.now())
+        self._external[name] = (service, clock.now() + _REMEMBER_S)
+        while len(self._external) > _MOST_EXTERNAL:
+            self._external.popitem(last=False)
+        return service
+
+    def addresses(self) -> set[str]:
+        """Addresses in use beyond the catalog's."""
+        return {address for service, _ in self._external.values() for address in service.endpoints}
+
+    def close(self) -> None:
+        """Shutdown."""
+        for task in self._tasks:
+            task.cancel()
+
+
+def may_reach(ip: str, port: int, own_ports: set[int]) -> bool:
+    """Whether passthrough may connect there (SSRF guard)."""
+    try:
+        address = ipaddress.ip_address(ip.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    local = address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
+    return not local and port not in own_ports

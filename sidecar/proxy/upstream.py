@@ -1,0 +1,230 @@
+"""Connections to endpoints: one pool an address, slots and waiting room bounded.
+
+A pool decides who gets a connection; making and reading one is the codec's business. Connections are lent
+last-in-first-out, so that the surplus grows old and is closed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Protocol
+
+from sidecar import clock, contract
+from sidecar.errors import ExchangeError, Unavailable
+from sidecar.proxy.attempt import Attempt
+from sidecar.proxy.limits import Limits
+from sidecar.proxy.message import Fields, RequestHead
+from sidecar.proxy.tunnel import Pipe
+
+
+class Upstream(Protocol):
+    """One connection to an endpoint, as an exchange and a pool see it."""
+
+    attempt: Attempt | None
+    arrived: float
+    pipe: Pipe | None
+    born: float
+    idle_since: float
+    served: int
+    transport: asyncio.Transport
+
+    def send_request(
+        self, head: RequestHead, extra: Fields, data: bytes, end: bool, trailers: Fields | None
+    ) -> None:
+        """Send a head and what there is of the body."""
+
+    def send_data(self, data: bytes, end: bool, trailers: Fields | None) -> None:
+        """Send more of the body."""
+
+    def pause_response(self) -> None:
+        """No more response bytes for now."""
+
+    def resume_response(self) -> None:
+        """Go on."""
+
+    def reusable(self) -> bool:
+        """The last response ended exactly and nothing is left over."""
+
+    def close(self) -> None:
+        """Close at once."""
+
+
+Dial = Callable[[str, "Pool"], Awaitable[Upstream]]
+
+
+class Pool:
+    """One address. `active` counts attempts that hold a slot; `dialing` those without a connection yet."""
+
+    __slots__ = (
+        "_dial",
+        "_loop",
+        "_tasks",
+        "active",
+        "address",
+        "dialing",
+        "idle",
+        "limits",
+        "open",
+        "pending",
+        "retired",
+    )
+
+    def __init__(self, address: str, limits: Limits, loop: asyncio.AbstractEventLoop, dial: Dial) -> None:
+        self.address = address
+        self.limits = limits
+        self.active = 0
+        self.open = 0  # connections, idle and busy
+        self.idle: deque[Upstream] = deque()
+        self.dialing: deque[Attempt] = deque()
+        self.pending: deque[Attempt] = deque()
+        self.retired = False  # the endpoint left: finish what runs, keep nothing
+        self._loop = loop
+        self._dial = dial
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def acquire(self, attempt: Attempt) -> None:
+        """Lend a connection now, or later; raises `Unavailable` when the waiting room is full."""
+        if self.active >= self.limits.in_flight:
+            if len(self.pending) >= self.limits.pending:
+                raise Unavailable(
+                    f"{self.address} has {self.active} requests in flight", reason=contract.OVERFLOW
+                )
+            self.pending.append(attempt)
+            return
+        self.active += 1
+        idle = self.idle
+        while idle and not attempt.fresh:
+            upstream = idle.pop()
+            if not upstream.transport.is_closing() and clock.now() - upstream.born < self.limits.pool_age_s:
+                upstream.attempt = attempt
+                attempt.connected(upstream)
+                return
+            upstream.close()
+        self.dialing.append(attempt)
+        task = self._loop.create_task(self._connect(attempt if attempt.fresh else None))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self, only: Attempt | None) -> None:
+        """Dial once; whoever waits longest gets the connection, or the bad news."""
+        try:
+            upstream = await self._dial(self.address, self)
+        except ExchangeError as error:
+            self._refused(only, error)
+        else:
+            self.open += 1
+            if only is not None and only not in self.dialing:
+                upstream.close()
+            else:
+                self._offer(upstream, only)
+
+    def _refused(self, only: Attempt | None, error: ExchangeError) -> None:
+        if only is None and self.dialing:
+            self.dialing.popleft().lost(error)
+        elif only is not None and only in self.dialing:
+            self.dialing.remove(only)
+            only.lost(error)
+
+    def _offer(self, upstream: Upstream, only: Attempt | None = None) -> None:
+        if self.dialing:
+            attempt = self.dialing.popleft() if only is None else only
+            if only is not None:
+                self.dialing.remove(only)
+            upstream.attempt = attempt
+            attempt.connected(upstream)
+        elif self.retired:
+            upstream.close()
+        else:
+            upstream.idle_since = clock.now()
+            self.idle.append(upstream)
+
+    def release(self, attempt: Attempt, *, reusable: bool) -> None:
+        """An attempt is over, wherever it was: give back its slot and its connection."""
+        if attempt in self.pending:
+            self.pending.remove(attempt)
+            return
+        upstream, attempt.upstream = attempt.upstream, None
+        self.active -= 1
+        if upstream is None:
+            if attempt in self.dialing:
+                self.dialing.remove(attempt)
+        else:
+            upstream.attempt = None
+            if reusable and upstream.reusable():
+                self._offer(upstream)
+            else:
+                upstream.close()
+        if self.pending and self.active < self.limits.in_flight:
+            self.acquire(self.pending.popleft())
+
+    def lost(self, upstream: Upstream) -> None:
+        """A connection is gone."""
+        self.open -= 1
+        if upstream in self.idle:
+            self.idle.remove(upstream)
+
+    def sweep(self, now: float) -> None:
+        """Close what has been idle too long; the oldest are at the left."""
+        limit = now - (0.0 if self.retired else self.limits.pool_idle_s)
+        while self.idle and self.idle[0].idle_since <= limit:
+            self.idle.popleft().close()
+
+    def retire(self) -> None:
+        """The endpoint has left."""
+        self.retired = True
+        self.sweep(clock.now())
+
+    @property
+    def unused(self) -> bool:
+        """Nothing runs and nothing is kept."""
+        return not (self.active or self.open or self.pending or self._tasks)
+
+    def close(self) -> None:
+        """Shutdown."""
+        self.retire()
+        for task in self._tasks:
+            task.cancel()
+
+    def __repr__(self) -> str:
+        return f"<Pool {self.address} active={self.active} idle={len(self.idle)} pending={len(self.pending)}>"
+
+
+class Pools:
+    """Pools by address, made when first used."""
+
+    SWEEP_S = 1.0
+
+    def __init__(self, limits: Limits, loop: asyncio.AbstractEventLoop, dial: Dial) -> None:
+        self._pools: dict[str, Pool] = {}
+        self._limits = limits
+        self._loop = loop
+        self._dial = dial
+
+    def get(self, address: str) -> Pool:
+        """The pool of an address."""
+        try:
+            return self._pools[address]
+        except KeyError:
+            pool = self._pools[address] = Pool(address, self._limits, self._loop, self._dial)
+            return pool
+
+    def keep_only(self, addresses: set[str]) -> None:
+        """Retire the pools of addresses nobody names any more."""
+        for pool in self._pools.values():
+            pool.retired = pool.address not in addresses
+        self.sweep(clock.now())
+
+    def sweep(self, now: float) -> None:
+        """Once a second: close idle connections, forget empty retired pools."""
+        for address, pool in list(self._pools.items()):
+            pool.sweep(now)
+            if pool.retired and pool.unused:
+                del self._pools[address]
+
+    def close(self) -> None:
+        """Shutdown: close everything."""
+        for pool in self._pools.values():
+            pool.close()
+
+    def __iter__(self) -> Iterator[Pool]:
+        return iter(self._pools.values())
