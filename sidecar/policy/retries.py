@@ -33,7 +33,7 @@ class RetryBudget:
     def withdraw(self, now: float) -> bool:
         """Take one retry from the budget; False when it is spent."""
         self._turn(int(now))
-        if sum(self._withdrawals) >= self.balance():
+        if sum(self._withdrawals) + 1 > self.balance():
             return False
         self._withdrawals[self._second % _WINDOW_S] += 1
         return True

@@ -46,12 +46,15 @@ class Router:
         self._rng = rng or random.Random()  # noqa: S311 (routing, not secrets)
         self._seats: list[_Seat] = []
         self._by_address: dict[str, _Seat] = {}
+        self._left: dict[str, _Seat] = {}  # until their last ticket is settled: they may come back before
         self._turn = 0
         self._p95: dict[str, Quantile] = {}
 
     def set_endpoints(self, addresses: Sequence[str], now: float) -> None:
         """The ready endpoints from now on; counts of those that stay are kept."""
-        kept = {a: self._by_address.get(a) or _Seat(a) for a in addresses}
+        known = self._left | self._by_address
+        kept = {a: known.get(a) or _Seat(a) for a in addresses}
+        self._left = {a: seat for a, seat in known.items() if a not in kept and seat.in_flight}
         self._by_address = kept
         self._seats = list(kept.values())
         # Sidecars that start together must not walk in step.
@@ -91,11 +94,11 @@ class Router:
     def on_settled(
         self, ticket: Ticket, outcome: Outcome, now: float, congestion: float | None, kind: str
     ) -> None:
-        """Close a ticket. Endpoints that have left are settled without a trace."""
-        seat = self._by_address.get(ticket.endpoint)
-        if seat is None:
-            return
+        """Close a ticket. Endpoints that have left are forgotten with their last one."""
+        seat = self._by_address.get(ticket.endpoint) or self._left[ticket.endpoint]
         seat.in_flight -= 1
+        if not seat.in_flight:
+            self._left.pop(ticket.endpoint, None)
         if outcome is Outcome.SUCCEEDED:
             seat.succeeded += 1
         elif outcome is Outcome.FAILED:

@@ -14,6 +14,8 @@ from sidecar.policy.router import NoEndpoint, Router
 from sidecar.policy.routes import Routes
 from sidecar.policy.ticket import Ticket
 
+PROOF_OUTLIVES_FEED_S: Final = 5.0
+"""A feed may drop a pod before the pod has dropped its connections (wire.md, "Ports and identity")."""
 _MEMO: Final = 4096
 _CLUSTER_SUFFIXES: Final = (".svc.cluster.local", ".svc")
 
@@ -46,13 +48,16 @@ class Service:
         try:
             ticket = self.router.pick(route, now, exclude=exclude, replayable=replayable)
         except NoEndpoint:
-            raise
+            if self.endpoints.keys() <= exclude:
+                raise
+            self.policy_failures += 1  # it has missed a change of endpoints
         except Exception:  # noqa: BLE001 (fail static)
             self.policy_failures += 1
         else:
             if ticket.endpoint in self.endpoints:
                 return ticket
             self.policy_failures += 1
+            self.guarded(ticket.abandoned, now)
         return self._pick_static(route, now, exclude, replayable)
 
     def _pick_static(self, route: str, now: float, exclude: Set[str], replayable: bool) -> Ticket:
@@ -92,6 +97,8 @@ class Catalog:
         self._by_host: dict[str, list[Service]] = {}
         self._by_address: dict[str, Service] = {}
         self._workloads: dict[str, Caller] = {}
+        self._known: dict[str, Caller] = {}
+        self._dropped: dict[str, tuple[Caller, float]] = {}  # until when they still count
         self._memo: dict[bytes, Service | None] = {}
 
     def apply(self, event: Event, now: float) -> None:
@@ -102,6 +109,7 @@ class Catalog:
         else:
             self._apply_endpoints(event, now)
             self._index()
+        self._index_callers(now)
 
     def _apply_endpoints(self, event: EndpointsChanged, now: float) -> None:
         key = (self.canonical(event.host), event.port)
@@ -124,6 +132,13 @@ class Catalog:
                 if endpoint.workload:
                     ip = endpoint.address.rpartition(":")[0].strip("[]")
                     self._workloads[ip] = Caller(ip, endpoint.workload, endpoint.budget)
+
+    def _index_callers(self, now: float) -> None:
+        known = {**self._workloads, **self.callers}
+        until = now + PROOF_OUTLIVES_FEED_S
+        dropped = self._dropped | {ip: (caller, until) for ip, caller in self._known.items()}
+        self._dropped = {ip: last for ip, last in dropped.items() if ip not in known and now < last[1]}
+        self._known = known
 
     def canonical(self, host: str) -> str:
         """One spelling for every name of a service: `bus`, `bus.default.svc.cluster.local` → `bus.default`."""
@@ -155,9 +170,13 @@ class Catalog:
         """The service an endpoint address belongs to."""
         return self._by_address.get(address)
 
-    def caller(self, ip: str) -> Caller | None:
-        """Who connects from this address, if we have been told."""
-        return self.callers.get(ip) or self._workloads.get(ip)
+    def caller(self, ip: str, now: float) -> Caller | None:
+        """Who connects from this address, if we have been told, or had been until just now."""
+        known = self._known.get(ip)
+        if known is None and ip in self._dropped:
+            caller, until = self._dropped[ip]
+            return caller if now < until else None
+        return known
 
 
 def split_authority(authority: bytes) -> tuple[str, int | None]:

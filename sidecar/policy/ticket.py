@@ -69,8 +69,10 @@ class Ticket:
 
     def succeeded(self, now: float, congestion: float | None = None) -> None:
         """The response is complete. Without `first_byte`, this is the first byte."""
-        self.first_byte(now)
-        self._settle(Outcome.SUCCEEDED, now, congestion, "")
+        try:
+            self.first_byte(now)
+        finally:  # a book that fails to note the first byte must not keep the ticket open
+            self._settle(Outcome.SUCCEEDED, now, congestion, "")
 
     def failed(self, now: float, retry_after_s: float | None = None, kind: str = "status") -> None:
         """The endpoint's fault. `kind`: connect, reset, timeout, status or framing."""

@@ -30,6 +30,7 @@ class Attempt:
         "_stats",
         "exchange",
         "fresh",
+        "has_slot",
         "head",
         "number",
         "open",
@@ -41,18 +42,26 @@ class Attempt:
     )
 
     def __init__(
-        self, exchange: "Exchange", ticket: Ticket, pool: "Pool", stats: EndpointStats, number: int
+        self,
+        exchange: "Exchange",
+        ticket: Ticket,
+        pool: "Pool",
+        stats: EndpointStats,
+        number: int,
+        *,
+        fresh: bool,
     ) -> None:
         self.exchange = exchange
         self.ticket = ticket
         self.number = number
-        self.fresh = exchange.head.method == b"CONNECT"  # needs a connection nobody has spoken on
+        self.fresh = fresh  # no pooled connection will do
         self.upstream: Upstream | None = None
         self.head: ResponseHead | None = None
         self.trailers: Fields | None = None
         self.sent_at: float | None = None  # when the last request byte was written
         self.stale = False  # a reused connection died before a response byte
         self.open = True
+        self.has_slot = False  # counted in the pool's `active`; kept by the pool
         self._pool = pool
         self._stats = stats
 

@@ -86,6 +86,7 @@ class Exchange:
         "_body_size",
         "_credit_held",
         "_deadline_timer",
+        "_fresh",
         "_hedge_timer",
         "_last_error",
         "_tried",
@@ -136,6 +137,7 @@ class Exchange:
         self._credit_held = False
         self._tried: frozenset[str] = frozenset()
         self._last_error: ExchangeError | None = None
+        self._fresh = head.method == b"CONNECT"  # needs a connection nobody has spoken on
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._hedge_timer: asyncio.TimerHandle | None = None
 
@@ -229,7 +231,8 @@ class Exchange:
         if self.side.retries:
             self._tried |= {ticket.endpoint}
         pool = self.side.pools.get(ticket.endpoint)
-        attempt = Attempt(self, ticket, pool, self.side.stats.of(service.name, ticket.endpoint), self.tries)
+        stats = self.side.stats.of(service.name, ticket.endpoint)
+        attempt = Attempt(self, ticket, pool, stats, self.tries, fresh=self._fresh)
         self.attempts.append(attempt)
         try:
             pool.acquire(attempt)
@@ -242,7 +245,7 @@ class Exchange:
     def on_connected(self, attempt: Attempt, upstream: Upstream) -> None:
         """The attempt has a connection: send what there is of the request."""
         attempt.upstream = upstream
-        if attempt.fresh:
+        if self.head.method == b"CONNECT":
             self._connect_tunnel(attempt, upstream)
             return
         body = b"".join(self._body) if self._body else b""
@@ -303,9 +306,11 @@ class Exchange:
         """An attempt ended without a complete response."""
         now = clock.now()
         self._drop(attempt)
-        stale = attempt.stale
-        if stale:
-            attempt.abandon(now)  # the keep-alive race (RFC 9112 §9.3.1) says nothing about the endpoint
+        unsent, stale = attempt.upstream is None, attempt.stale
+        if stale:  # the keep-alive race (RFC 9112 §9.3.1) says nothing about the endpoint
+            attempt.abandon(now)
+            self._tried -= {attempt.ticket.endpoint}
+            self._fresh = True  # other idle connections may be as old
         else:
             attempt.fail(now, error)
         if self.responded:
@@ -313,7 +318,7 @@ class Exchange:
             self._end(cut=True)
         elif not self.attempts:
             self._last_error = error
-            if self._may_retry(unsent=attempt.upstream is None, stale=stale):
+            if self._may_retry(unsent=unsent, stale=stale):
                 self._retry(now)
             else:
                 self.fail(error)

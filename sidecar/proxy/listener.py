@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sidecar import contract
+from sidecar import clock, contract
 from sidecar.errors import EquilibriumError
 from sidecar.policy.auth import Verifier
 from sidecar.policy.services import Catalog, Service
@@ -113,7 +113,7 @@ class Listener(ABC):
             original = None  # somebody dialled us by name: not a redirection, and a loop if we followed it
         peername = transport.get_extra_info("peername")
         ip = peername[0].removeprefix("::ffff:") if peername else ""
-        caller = self.catalog.caller(ip)
+        caller = self.catalog.caller(ip, clock.now())
         if caller is None:
             return Peer(ip=ip), original
         return Peer(caller.workload, "address", caller.budget, ip), original

@@ -92,6 +92,7 @@ class Pool:
             self.pending.append(attempt)
             return
         self.active += 1
+        attempt.has_slot = True
         idle = self.idle
         while idle and not attempt.fresh:
             upstream = idle.pop()
@@ -140,8 +141,9 @@ class Pool:
 
     def release(self, attempt: Attempt, *, reusable: bool) -> None:
         """An attempt is over, wherever it was: give back its slot and its connection."""
-        if attempt in self.pending:
-            self.pending.remove(attempt)
+        if not attempt.has_slot:
+            if attempt in self.pending:
+                self.pending.remove(attempt)
             return
         upstream, attempt.upstream = attempt.upstream, None
         self.active -= 1

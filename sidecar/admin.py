@@ -1,0 +1,139 @@
+"""The admin port: what this sidecar is doing, for Prometheus, kubelet and people (wire.md, "Admin").
+
+`/metrics /livez /readyz` are open. The rest tells or changes more: plain calls from loopback (so `curl` inside
+the pod works), or `X-GT-Auth` with the mesh key; anything else is 401.
+"""
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import CollectorRegistry
+
+from sidecar import clock, contract
+from sidecar.policy import signals
+from sidecar.policy.auth import Verifier
+
+_OPEN: Final = frozenset(("/", "/metrics", "/livez", "/readyz"))
+_MAX_BODY: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What the admin port may ask of the program."""
+
+    ready: Callable[[], str]
+    """Empty when ready, else the reason."""
+    state: Callable[[], dict[str, object]]
+    drain: Callable[[], None]
+    quit: Callable[[], None]
+
+
+class Admin:
+    """The aiohttp application."""
+
+    def __init__(self, controls: Controls, registry: CollectorRegistry, verifier: Verifier | None) -> None:
+        self._controls = controls
+        self._registry = registry
+        self._verifier = verifier
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> tuple[str, int]:
+        """Listen; the address it got. Raises OSError."""
+        app = web.Application(middlewares=[self._guard], client_max_size=_MAX_BODY)
+        app.add_routes(
+            [
+                web.get("/", self._index),
+                web.get("/metrics", self._metrics),
+                web.get("/livez", self._livez),
+                web.get("/readyz", self._readyz),
+                web.get("/state", self._state),
+                web.post("/drain", self._drain),
+                web.post("/quitquitquit", self._quit),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        address = self._runner.addresses[0]
+        return str(address[0]), int(address[1])
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    # -- who may
+
+    @web.middleware
+    async def _guard(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if request.path not in _OPEN and not await self._allowed(request):
+            detail = "call from loopback, or authenticate with X-GT-Auth (docs/admin.md)"
+            return _json({"error": "unauthorized", "detail": detail}, status=401)
+        return await handler(request)
+
+    async def _allowed(self, request: web.Request) -> bool:
+        value = request.headers.get(contract.AUTH)
+        if value is None:
+            return _is_loopback(request.remote) and "Origin" not in request.headers  # no page in a browser
+        if self._verifier is None:
+            return False
+        workload = signals.parse_workload(request.headers.get(contract.CALLER, "").encode("latin-1"))
+        return workload is not None and self._verifier.verify(
+            value.encode("latin-1", "replace"),
+            method=request.method.encode(),
+            path=request.raw_path.encode("latin-1", "replace"),
+            body=await request.read(),
+            workload=workload,
+            now_unix_s=clock.wall_s(),
+        )
+
+    # -- what there is
+
+    async def _index(self, request: web.Request) -> web.StreamResponse:
+        text = "GET /metrics /livez /readyz /state\nPOST /drain /quitquitquit\n"
+        return web.Response(text=text)
+
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        body = generate_latest(self._registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _livez(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, request: web.Request) -> web.StreamResponse:
+        reason = self._controls.ready()
+        return web.Response(text=f"{reason or 'ok'}\n", status=503 if reason else 200)
+
+    async def _state(self, request: web.Request) -> web.StreamResponse:
+        return _json(self._controls.state())
+
+    async def _drain(self, request: web.Request) -> web.StreamResponse:
+        self._controls.drain()
+        return web.Response(text="draining\n")
+
+    async def _quit(self, request: web.Request) -> web.StreamResponse:
+        self._controls.quit()
+        return web.Response(text="stopping\n")
+
+
+def _is_loopback(remote: str | None) -> bool:
+    try:
+        address = ipaddress.ip_address(remote or "")
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def _json(value: object, status: int = 200) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(value, option=orjson.OPT_INDENT_2), status=status, content_type="application/json"
+    )

@@ -1,0 +1,253 @@
+"""Builds everything, owns every task, stops in order.
+
+Start: discovery, then listeners, then the ready line. Stop (SIGTERM, `/quitquitquit`): stop accepting, finish what
+runs within the drain time, exit 0.
+"""
+
+import asyncio
+import gc
+import logging
+import random
+import secrets
+import signal
+import sys
+from collections import Counter
+
+from prometheus_client.registry import CollectorRegistry
+
+from sidecar import clock
+from sidecar.accesslog import FLUSH_S, AccessLog
+from sidecar.admin import Admin, Controls
+from sidecar.discovery.file import FileSource
+from sidecar.discovery.source import Source
+from sidecar.errors import DiscoveryError
+from sidecar.metrics import SidecarCollector
+from sidecar.policy.auth import Verifier
+from sidecar.policy.endpoints import EndpointsChanged, Event
+from sidecar.policy.router import Router, RouterConfig
+from sidecar.policy.services import Catalog
+from sidecar.proxy.inbound import Inbound
+from sidecar.proxy.listener import Identity, ListenError, Surroundings
+from sidecar.proxy.original_dst import join
+from sidecar.proxy.outbound import Outbound
+from sidecar.proxy.resolve import Resolver
+from sidecar.proxy.upstream import Pools
+from sidecar.proxy.wheel import Wheel
+from sidecar.settings import Settings
+from sidecar.supervise import Supervisor
+
+log = logging.getLogger("equilibrium")
+
+
+class Sidecar:
+    """One process: two listeners, an admin port, a source of endpoints."""
+
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        self._settings = settings
+        self._loop = loop
+        self._stop = asyncio.Event()
+        self._synced = False
+        self._last_discovery_error = ""
+        self.events: Counter[str] = Counter()
+        self._supervisor = Supervisor(self._task_failed)
+        self._access_log = self._open_access_log()
+        self.catalog = Catalog(settings.workload.partition("/")[0], self._make_router)
+        self._wheel = Wheel(loop)
+        self._source = self._make_source()
+        self._resolver = Resolver(
+            self.catalog,
+            passthrough=settings.unknown == "passthrough",
+            seek=self._source.seek if self._source.on_demand else None,
+            own_ports=self._own_ports,
+        )
+        around = Surroundings(
+            loop,
+            self._wheel,
+            self.catalog,
+            Identity(settings.workload, secrets.token_hex(4), settings.mesh_key_bytes, settings.source),
+            settings.timeouts,
+            settings.limits,
+            self._access_log.finished if self._access_log is not None else None,
+        )
+        self.inbound = Inbound(around, join(*settings.app), settings.concurrency)
+        self.outbound = Outbound(around, self._resolver, self.inbound.congestion)
+        self._admin = self._make_admin()
+
+    # -- building
+
+    def _make_router(self) -> Router:
+        config = RouterConfig(hedging=self._settings.hedge)
+        return Router(config, rng=random.Random())  # noqa: S311 (routing, not secrets)
+
+    def _make_source(self) -> Source:
+        if self._settings.discovery.kind == "file":
+            return FileSource(self._settings.discovery.argument, self._discovery_failed)
+        from sidecar.discovery.dns import DnsSource  # 1.3 MB with c-ares: only who asks for it pays
+
+        return DnsSource.from_servers(self._settings.dns, self._discovery_failed)
+
+    def _open_access_log(self) -> AccessLog | None:
+        path = self._settings.access_log
+        if path is None:
+            return None
+        rng = random.Random()  # noqa: S311 (sampling)
+        return AccessLog(path, self._settings.access_log_sample, rng, self.events)
+
+    def _make_admin(self) -> Admin:
+        registry = CollectorRegistry()
+        registry.register(
+            SidecarCollector(
+                self.catalog,
+                self.outbound,
+                self.inbound,
+                self.events,
+                per_endpoint=self._settings.metrics == "full",
+            )
+        )
+        key = self._settings.mesh_key_bytes
+        controls = Controls(self._not_ready, self.state, self.drain, self._stop.set)
+        return Admin(controls, registry, Verifier(key) if key else None)
+
+    # -- running
+
+    async def run(self) -> None:
+        """Serve until told to stop; then drain. Raises `ListenError` when a port is taken."""
+        try:
+            await self._start()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._loop.add_signal_handler(number, self._stop.set)
+            await self._stop.wait()
+            await self._drained()
+        finally:
+            await self._close()
+
+    async def _start(self) -> None:
+        settings = self._settings
+        self._wheel.start()
+        self._supervisor.start("discovery", self._discover)
+        self._supervisor.start("housekeeping", self._keep_house)
+        if self._access_log is not None:
+            self._supervisor.start("access-log", self._write_log)
+        await self.outbound.start(*settings.outbound)
+        await self.inbound.start(*settings.inbound)
+        try:
+            admin = await self._admin.start(*settings.admin)
+        except OSError as error:
+            raise ListenError(f"cannot listen on admin {join(*settings.admin)}: {error.strerror}") from error
+        gc.collect()
+        gc.freeze()  # what start-up built lives for good: keep it out of every later collection
+        print(
+            f"equilibrium-sidecar ready outbound={join(*self.outbound.address)} "
+            f"inbound={join(*self.inbound.address)} admin={join(*admin)}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    async def _discover(self) -> None:
+        await self._source.run(self._published)
+
+    def _published(self, event: Event) -> None:
+        self._synced = True
+        self.events["discovery"] += 1
+        before = self._known(event)
+        self.catalog.apply(event, clock.now())
+        if isinstance(event, EndpointsChanged):
+            after = self._known(event)
+            for name, addresses in before.items():
+                self.outbound.stats.forget(name, addresses - after.get(name, set()))
+            self._resolver.published(event)
+
+    def _known(self, event: Event) -> dict[str, set[str]]:
+        """Service name → addresses, before or after an event."""
+        if not isinstance(event, EndpointsChanged):
+            return {}
+        service = self.catalog.services.get((self.catalog.canonical(event.host), event.port))
+        return {service.name: set(service.endpoints)} if service is not None else {}
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(Pools.SWEEP_S)
+            now = clock.now()
+            in_use = {a for service in self.catalog.services.values() for a in service.endpoints}
+            self.outbound.pools.keep_only(in_use | self._resolver.addresses())
+            self.inbound.pools.sweep(now)
+
+    async def _write_log(self) -> None:
+        while self._access_log is not None:
+            await asyncio.sleep(FLUSH_S)
+            await asyncio.to_thread(self._access_log.flush)
+
+    # -- stopping
+
+    def drain(self) -> None:
+        """Stop accepting; connections close as their requests end."""
+        if not self.outbound.draining:
+            self.events["drain"] += 1
+            self.inbound.drain()
+            self.outbound.drain()
+
+    async def _drained(self) -> None:
+        self.drain()
+        deadline = clock.now() + self._settings.drain_s
+        while clock.now() < deadline and not (self.inbound.quiet and self.outbound.quiet):
+            await asyncio.sleep(0.02)
+
+    async def _close(self) -> None:
+        for listener in (self.inbound, self.outbound):
+            listener.abort()
+        self._resolver.close()
+        self._wheel.stop()
+        await self._supervisor.stop()
+        await self._admin.stop()
+        if self._access_log is not None:
+            self._access_log.close()
+
+    # -- telling
+
+    def _not_ready(self) -> str:
+        if self.outbound.draining:
+            return "draining"
+        if not self._synced and not self._source.on_demand:
+            return f"discovery has said nothing yet {self._last_discovery_error}".strip()
+        return ""
+
+    def _own_ports(self) -> set[int]:
+        return {self.outbound.address[1], self.inbound.address[1], self._settings.admin[1]}
+
+    def state(self) -> dict[str, object]:
+        """Everything `/state` shows: plain values."""
+        now = clock.now()
+        services = {
+            service.name: {
+                "host": service.host,
+                "port": service.port,
+                "endpoints": {address: e.label for address, e in service.endpoints.items()},
+                "policy_failures": service.policy_failures,
+                **service.router.snapshot(now),
+            }
+            for service in self.catalog.services.values()
+        }
+        return {
+            "workload": self._settings.workload,
+            "draining": self.outbound.draining,
+            "strategy": self._settings.strategy,
+            "services": services,
+            "events": dict(self.events),
+            "inbound": {
+                "in_flight": self.inbound.stats.in_flight,
+                "connections": self.inbound.stats.connections,
+            },
+            "outbound": {
+                "in_flight": self.outbound.stats.in_flight,
+                "connections": self.outbound.stats.connections,
+            },
+        }
+
+    def _discovery_failed(self, error: DiscoveryError) -> None:
+        self.events["discovery_error"] += 1
+        self._last_discovery_error = str(error)
+        log.warning("discovery: %s", error)
+
+    def _task_failed(self, name: str, error: BaseException) -> None:
+        self.events["task_failed"] += 1
+        log.error("%s failed and is started again", name, exc_info=error)

@@ -1,0 +1,210 @@
+"""The sidecar's environment variables: one row each, and the parsers that only they need. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from sidecar import contract, parsing
+from sidecar.parsing import unfit
+from sidecar.proxy.limits import Limits, Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """Where endpoints come from; `argument` is a file's path."""
+
+    kind: Literal["file", "dns"]
+    argument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One row: `parse` turns text into the field of the same name."""
+
+    field: str
+    default: str
+    """As it would be written; empty: unset, and the field becomes `unset`."""
+    takes: str
+    meaning: str
+    parse: Callable[[str], Any]
+    unset: Any = None
+    secret: bool = False
+
+    @property
+    def name(self) -> str:
+        """As the environment has it."""
+        return contract.ENV_PREFIX + self.field.upper()
+
+
+def parse_discovery(text: str) -> Discovery:
+    """`file:PATH` or `dns`."""
+    kind, _, rest = text.partition(":")
+    if kind == "file" and rest:
+        return Discovery("file", rest)
+    if text == "dns":
+        return Discovery("dns")
+    later = text == "kubernetes" or kind == "coordinator"
+    raise unfit("not available in this version" if later else "not a source", "file:PATH or dns")
+
+
+def parse_key(text: str) -> str:
+    """A secret; white space around it came from a file or an editor, and the other sidecars' may differ."""
+    if text != text.strip():
+        raise unfit("white space around it", "a secret without it (`echo` adds a line end: use printf)")
+    if not text.isprintable():
+        raise unfit(
+            "unprintable characters", "a secret people can type; of random bytes, their hex or base64"
+        )
+    return text
+
+
+def parse_memory(text: str) -> int:
+    """Bytes, more than none."""
+    size = parsing.parse_size(text)
+    if not size:
+        raise unfit("no memory at all", "a size above 0, or unset to detect it")
+    return size
+
+
+_TIMEOUTS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "connect": ("connect_s", parsing.parse_duration),
+    "first-byte": ("first_byte_s", parsing.parse_bound),
+    "idle": ("idle_s", parsing.parse_bound),
+    "total": ("total_s", parsing.parse_bound),
+}
+_LIMITS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "in-flight": ("in_flight", parsing.parse_count(1)),
+    "pending": ("pending", parsing.parse_count(0)),
+    "replay": ("replay_bytes", parsing.parse_size),
+    "head": ("head_bytes", parse_memory),
+    "fields": ("head_fields", parsing.parse_count(1)),
+    "pool-idle": ("pool_idle_s", parsing.parse_duration),
+    "pool-age": ("pool_age_s", parsing.parse_duration),
+}
+
+
+def parse_timeouts(text: str) -> Timeouts:
+    """Those that are not given keep their defaults."""
+    return Timeouts(**_fields(text, _TIMEOUTS))
+
+
+def parse_limits(text: str) -> Limits:
+    """Those that are not given keep their defaults."""
+    return Limits(**_fields(text, _LIMITS))
+
+
+def _fields(text: str, table: Mapping[str, tuple[str, Callable[[str], Any]]]) -> dict[str, Any]:
+    pairs = parsing.parse_pairs(text, {key: parse for key, (_, parse) in table.items()})
+    return {table[key][0]: value for key, value in pairs.items()}
+
+
+def _switch(text: str) -> bool:
+    return parsing.parse_choice("off", "on")(text) == "on"
+
+
+def _one_of(field_name: str, default: str, words: str, meaning: str) -> Variable:
+    return Variable(field_name, default, words, meaning, parsing.parse_choice(*words.split(" | ")))
+
+
+def _label(field_name: str, meaning: str) -> Variable:
+    return Variable(field_name, "", "a plain name", meaning, parsing.parse_label, unset="")
+
+
+def _listener(field_name: str, default: str, meaning: str) -> Variable:
+    return Variable(
+        field_name, default, "ip:port, IPv6 in brackets; port 0 picks one", meaning, parsing.parse_listener
+    )
+
+
+VARIABLES = (
+    _listener("outbound", f"127.0.0.1:{contract.OUTBOUND_PORT}", "Where the application's requests come in."),
+    _listener("inbound", f"0.0.0.0:{contract.INBOUND_PORT}", "Where requests to the application come in."),
+    _listener("admin", f"0.0.0.0:{contract.ADMIN_PORT}", "Metrics, health, state and negotiation."),
+    Variable(
+        "app",
+        "127.0.0.1:8080",
+        "ip:port",
+        "Where inbound requests go when they were not redirected here from another address.",
+        partial(parsing.parse_listener, least=1),
+    ),
+    Variable("source", "", "an IP address", "Local address to connect from.", parsing.parse_ip),
+    Variable(
+        "workload",
+        "default/unknown",
+        "namespace/name",
+        "The workload in front of which this sidecar stands.",
+        parsing.parse_workload,
+    ),
+    _label("pod", "Name of the pod."),
+    _label("container", "Name of the application's container."),
+    _label("node", "Name of the node."),
+    _label("zone", "Zone, for locality."),
+    _one_of(
+        "strategy",
+        "balanced",
+        "balanced | aggressive-learning | conservative | none",
+        "How endpoints are chosen; none is round robin without policing.",
+    ),
+    _one_of("mode", "active", "active | observe", "observe decides and records, but routes round robin."),
+    Variable(
+        "discovery",
+        "dns",
+        "file:PATH | dns",
+        "Where endpoints come from; a file (YAML or JSON) is followed as it changes.",
+        parse_discovery,
+    ),
+    Variable(
+        "dns",
+        "",
+        "ip[:port],…; port 53 when none is given",
+        "Name servers; the system's when unset.",
+        parsing.parse_list(parsing.parse_name_server),
+        unset=(),
+    ),
+    _one_of("unknown", "refuse", "refuse | passthrough", "What happens to a host that nobody knows."),
+    Variable("mesh_key", "", "a text", "Shared secret of the mesh.", parse_key, secret=True),
+    _one_of("metrics", "full", "full | service", "service leaves out per-endpoint series."),
+    Variable(
+        "memory_limit",
+        "",
+        "bytes, or with Ki, Mi, Gi",
+        "Memory of the container; detected when unset.",
+        parse_memory,
+    ),
+    Variable(
+        "timeouts",
+        "connect=1s,first-byte=60s,idle=300s,total=none",
+        "key=duration,… (ms, s, m, h; none for no bound, except connect)",
+        "Bounds of one exchange; idle on both sides.",
+        parse_timeouts,
+    ),
+    Variable(
+        "limits",
+        "in-flight=1024,pending=128",
+        f"key=value,… of {', '.join(_LIMITS)}",
+        "In flight and pending per endpoint; replay=64KiB of body kept for another attempt; head=64KiB and fields=100 "
+        "of one message; pool-idle=60s and pool-age=10m of unused connections.",
+        parse_limits,
+    ),
+    Variable(
+        "concurrency",
+        "100",
+        "requests, at least 1",
+        "The limit behind X-GT-Congestion.",
+        parsing.parse_count(1),
+    ),
+    Variable(
+        "drain_s",
+        "10",
+        "seconds",
+        "How long SIGTERM waits for requests under way.",
+        parsing.parse_seconds,
+    ),
+    Variable("access_log", "", "- for standard output, or a path", "One JSON line per request.", str),
+    Variable(
+        "access_log_sample", "1", "0..1", "Share of requests in the access log.", parsing.parse_fraction
+    ),
+    Variable("hedge", "off", "off | on", "Whether slow safe requests get a second copy.", _switch),
+)
+"""In the order of --help. The defaults are parsed like any other text."""
