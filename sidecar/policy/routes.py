@@ -12,6 +12,7 @@ _ID: Final = re.compile(
 )
 _MEMO = 4096
 _ROUTES = 256
+_LONGEST = 256
 OTHER: Final = "other"
 
 
@@ -31,7 +32,7 @@ class Routes:
         self._known: set[str] = set()
 
     def classify(self, method: bytes, target: bytes) -> str:
-        """The route of a request; `other` once there are too many."""
+        """The route of a request; `other` once there are too many, or when it is too long to remember."""
         try:
             return self._memo[method, target]
         except KeyError:
@@ -40,12 +41,12 @@ class Routes:
     def _learn(self, method: bytes, target: bytes) -> str:
         route = template(method, target)
         if route not in self._known:
-            if len(self._known) >= _ROUTES:
+            if len(self._known) >= _ROUTES or len(route) > _LONGEST:
                 route = OTHER
             self._known.add(route)
         if len(self._memo) >= _MEMO:
             self._memo.clear()
-        if len(target) <= 256:
+        if len(target) <= _LONGEST:
             self._memo[method, target] = route
         return route
 

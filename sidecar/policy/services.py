@@ -164,7 +164,9 @@ class Catalog:
         if port is not None:
             return self.services.get((self.canonical(host), port))
         named = self._by_host.get(self.canonical(host), ())
-        return named[0] if len(named) == 1 else None
+        if len(named) == 1:
+            return named[0]
+        return self.services.get((self.canonical(host), 80))  # several: the URI's default port (RFC 9110 §4.2.1)
 
     def by_address(self, address: str) -> Service | None:
         """The service an endpoint address belongs to."""

@@ -27,6 +27,9 @@ _REMEMBER_S: Final = 30.0
 _MOST_EXTERNAL: Final = 1024
 _STILL_WANTED_S: Final = 30.0
 
+_METADATA: Final = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "fd20:ce::254")))  # AWS, GCP
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
 Seek = Callable[[str, int | None], None]
 
 
@@ -71,12 +74,15 @@ class Resolver:
 
     def published(self, event: EndpointsChanged) -> None:
         """A source has spoken (the catalog knows already): wake those who asked."""
-        for exchange in self._waiting.pop(self._catalog.canonical(event.host), ()):
+        host = self._catalog.canonical(event.host)
+        for exchange in self._waiting.pop(host, ()):
             service = self._catalog.find(exchange.head.authority)
             if service is not None:
                 exchange.found(service)
-            else:
+            elif event.port == (split_authority(exchange.head.authority)[1] or 80):
                 self._unknown(exchange)
+            else:
+                self._waiting.setdefault(host, []).append(exchange)  # the answer was about another port
 
     def _give_up(self, host: str, exchange: "Exchange") -> None:
         waiting = self._waiting.get(self._catalog.canonical(host), [])
@@ -159,7 +165,16 @@ def may_reach(ip: str, port: int, own_ports: set[int]) -> bool:
         address = ipaddress.ip_address(ip.partition("%")[0])
     except ValueError:
         return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
+    if isinstance(address, ipaddress.IPv6Address):
+        address = _embedded_v4(address)
+    if address in _METADATA:
+        return False
     local = address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
     return not local and port not in own_ports
+
+
+def _embedded_v4(address: ipaddress.IPv6Address) -> ipaddress.IPv6Address | ipaddress.IPv4Address:
+    """The IPv4 address inside `::ffff:a.b.c.d` and NAT64's `64:ff9b::a.b.c.d`, which reach the same host."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address

@@ -49,7 +49,9 @@ class Wheel:
     def forget(self, item: Watched) -> None:
         """Do not look at `item` any more; it may be freed."""
         if item.bucket:
-            self._buckets[item.bucket].discard(item)
+            bucket = self._buckets.get(item.bucket)
+            if bucket is not None:
+                bucket.discard(item)
             item.bucket = 0
 
     def _turn(self) -> None:
@@ -58,11 +60,21 @@ class Wheel:
         last = int(now / self._tick_s)
         while self._at < last:
             self._at += 1
-            for item in self._buckets.pop(self._at, ()):
+            while bucket := self._buckets.get(self._at):
+                item = bucket.pop()
                 item.bucket = 0
-                when = item.check(now)
-                if when is not None:
-                    self.watch(item, when)
+                self._check(item, now)
+            self._buckets.pop(self._at, None)
+
+    def _check(self, item: Watched, now: float) -> None:
+        """One connection's bug must not cost the others their timeouts."""
+        try:
+            when = item.check(now)
+        except Exception as error:  # noqa: BLE001
+            self._loop.call_exception_handler({"message": f"timeout of {item!r} failed", "exception": error})
+        else:
+            if when is not None:
+                self.watch(item, when)
 
     def __len__(self) -> int:
         return sum(map(len, self._buckets.values()))

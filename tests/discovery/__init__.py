@@ -1,0 +1,1 @@
+"""Sources of endpoints, against real files and a real name server."""
