@@ -1,9 +1,11 @@
 """`equilibrium-sidecar`: configured by the environment only; `--help` lists every variable."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
+from collections.abc import Iterator
 
 import uvloop
 
@@ -41,14 +43,28 @@ def _run() -> int:
 
 
 async def _serve(settings: Settings) -> None:
-    # aiohttp builds a TLS context at import, which reads the system's CA bundle: 2.5 MB of the memory budget in
-    # a process that opens no TLS connection by default. Clients that need one bring their own CA file.
-    os.environ.setdefault("SSL_CERT_FILE", os.devnull)
     if settings.discovery.kind != "dns":
         sys.modules["aiodns"] = None  # type: ignore[assignment]  # aiohttp would load c-ares unasked: 1.3 MB
-    from sidecar.app import Sidecar  # --help and configuration mistakes need none of it
+    with _no_ca_bundle():
+        from sidecar.app import Sidecar  # --help and configuration mistakes need none of it
 
     await Sidecar(settings, asyncio.get_running_loop()).run()
+
+
+@contextlib.contextmanager
+def _no_ca_bundle() -> Iterator[None]:
+    """aiohttp builds a TLS context at import, which reads the system's CA bundle: 2.5 MB of the memory budget.
+
+    This process opens no TLS connection; a client that does brings its own CA file.
+    """
+    before = os.environ.get("SSL_CERT_FILE")
+    os.environ["SSL_CERT_FILE"] = os.devnull
+    try:
+        yield
+    finally:
+        del os.environ["SSL_CERT_FILE"]
+        if before is not None:
+            os.environ["SSL_CERT_FILE"] = before
 
 
 if __name__ == "__main__":

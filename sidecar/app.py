@@ -5,6 +5,7 @@ runs within the drain time, exit 0.
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
 import random
@@ -12,6 +13,7 @@ import secrets
 import signal
 import sys
 from collections import Counter
+from typing import Final
 
 from prometheus_client.registry import CollectorRegistry
 
@@ -31,10 +33,13 @@ from sidecar.proxy.listener import Identity, ListenError, Surroundings
 from sidecar.proxy.original_dst import join
 from sidecar.proxy.outbound import Outbound
 from sidecar.proxy.resolve import Resolver
-from sidecar.proxy.upstream import Pools
+from sidecar.proxy.upstream import SWEEP_S
 from sidecar.proxy.wheel import Wheel
 from sidecar.settings import Settings
 from sidecar.supervise import Supervisor
+
+FIRST_WORD_S: Final = 2.0
+"""How long start-up waits for the source's first word; a source that is down must not keep a pod down."""
 
 log = logging.getLogger("equilibrium")
 
@@ -47,6 +52,7 @@ class Sidecar:
         self._loop = loop
         self._stop = asyncio.Event()
         self._synced = False
+        self._heard = asyncio.Event()  # the source has published or failed
         self._last_discovery_error = ""
         self.events: Counter[str] = Counter()
         self._supervisor = Supervisor(self._task_failed)
@@ -125,6 +131,11 @@ class Sidecar:
         settings = self._settings
         self._wheel.start()
         self._supervisor.start("discovery", self._discover)
+        if not self._source.on_demand:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(
+                    self._heard.wait(), FIRST_WORD_S
+                )  # ready means: the first request can be routed
         self._supervisor.start("housekeeping", self._keep_house)
         if self._access_log is not None:
             self._supervisor.start("access-log", self._write_log)
@@ -148,6 +159,7 @@ class Sidecar:
 
     def _published(self, event: Event) -> None:
         self._synced = True
+        self._heard.set()
         self.events["discovery"] += 1
         before = self._known(event)
         self.catalog.apply(event, clock.now())
@@ -166,7 +178,7 @@ class Sidecar:
 
     async def _keep_house(self) -> None:
         while True:
-            await asyncio.sleep(Pools.SWEEP_S)
+            await asyncio.sleep(SWEEP_S)
             now = clock.now()
             in_use = {a for service in self.catalog.services.values() for a in service.endpoints}
             self.outbound.pools.keep_only(in_use | self._resolver.addresses())
@@ -189,7 +201,7 @@ class Sidecar:
     async def _drained(self) -> None:
         self.drain()
         deadline = clock.now() + self._settings.drain_s
-        while clock.now() < deadline and not (self.inbound.quiet and self.outbound.quiet):
+        while clock.now() < deadline and not (self.inbound.quiet and self.outbound.quiet):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
     async def _close(self) -> None:
@@ -245,6 +257,7 @@ class Sidecar:
 
     def _discovery_failed(self, error: DiscoveryError) -> None:
         self.events["discovery_error"] += 1
+        self._heard.set()
         self._last_discovery_error = str(error)
         log.warning("discovery: %s", error)
 

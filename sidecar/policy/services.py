@@ -57,7 +57,7 @@ class Service:
             if ticket.endpoint in self.endpoints:
                 return ticket
             self.policy_failures += 1
-            self.guarded(ticket.abandoned, now)
+            self.abandoned(ticket, now)
         return self._pick_static(route, now, exclude, replayable)
 
     def _pick_static(self, route: str, now: float, exclude: Set[str], replayable: bool) -> Ticket:
@@ -75,10 +75,33 @@ class Service:
             self.policy_failures += 1
             return None
 
-    def guarded(self, settle: Callable[..., None], *args: object, **kwargs: object) -> None:
-        """Tell a ticket what happened; an exception in policy stays in policy."""
+    # What happened to a ticket: an exception in policy stays in policy.
+
+    def first_byte(self, ticket: Ticket, now: float) -> None:
+        """See `Ticket.first_byte`."""
         try:
-            settle(*args, **kwargs)
+            ticket.first_byte(now)
+        except Exception:  # noqa: BLE001 (fail static)
+            self.policy_failures += 1
+
+    def succeeded(self, ticket: Ticket, now: float, congestion: float | None) -> None:
+        """See `Ticket.succeeded`."""
+        try:
+            ticket.succeeded(now, congestion)
+        except Exception:  # noqa: BLE001 (fail static)
+            self.policy_failures += 1
+
+    def failed(self, ticket: Ticket, now: float, retry_after_s: float | None, kind: str) -> None:
+        """See `Ticket.failed`."""
+        try:
+            ticket.failed(now, retry_after_s, kind)
+        except Exception:  # noqa: BLE001 (fail static)
+            self.policy_failures += 1
+
+    def abandoned(self, ticket: Ticket, now: float) -> None:
+        """See `Ticket.abandoned`."""
+        try:
+            ticket.abandoned(now)
         except Exception:  # noqa: BLE001 (fail static)
             self.policy_failures += 1
 
@@ -164,9 +187,7 @@ class Catalog:
         if port is not None:
             return self.services.get((self.canonical(host), port))
         named = self._by_host.get(self.canonical(host), ())
-        if len(named) == 1:
-            return named[0]
-        return self.services.get((self.canonical(host), 80))  # several: the URI's default port (RFC 9110 §4.2.1)
+        return named[0] if len(named) == 1 else None
 
     def by_address(self, address: str) -> Service | None:
         """The service an endpoint address belongs to."""

@@ -3,12 +3,12 @@
 Whatever happens, the ticket is settled once and the slot given back once; every exit goes through `_close`.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from sidecar import contract
 from sidecar.errors import ConnectFailed, ExchangeError, TimedOut, UpstreamFraming
 from sidecar.policy import signals
+from sidecar.policy.services import Service
 from sidecar.policy.ticket import Ticket
 from sidecar.proxy.message import Fields, ResponseHead
 from sidecar.proxy.stats import EndpointStats
@@ -27,6 +27,7 @@ class Attempt:
 
     __slots__ = (
         "_pool",
+        "_service",
         "_stats",
         "exchange",
         "fresh",
@@ -44,6 +45,7 @@ class Attempt:
     def __init__(
         self,
         exchange: "Exchange",
+        service: Service,
         ticket: Ticket,
         pool: "Pool",
         stats: EndpointStats,
@@ -52,6 +54,7 @@ class Attempt:
         fresh: bool,
     ) -> None:
         self.exchange = exchange
+        self._service = service
         self.ticket = ticket
         self.number = number
         self.fresh = fresh  # no pooled connection will do
@@ -80,7 +83,7 @@ class Attempt:
 
     def first_byte(self, now: float) -> None:
         """The first response byte arrived."""
-        self._guarded(self.ticket.first_byte, now)
+        self._service.first_byte(self.ticket, now)
 
     def settle(self, now: float) -> None:
         """Close the ticket by what the response says; the connection stays with us until `leave`."""
@@ -89,32 +92,32 @@ class Attempt:
         ours = head is not None and head.signals is not None and _REASON in head.signals
         if ours and status in (429, 503):
             self._stats.abandoned += 1  # throttled or shed by our own kind: not the endpoint's failure
-            self._guarded(self.ticket.abandoned, now)
+            self._service.abandoned(self.ticket, now)
         elif status >= 500:
             self._stats.failed += 1
-            self._guarded(self.ticket.failed, now, retry_after_s=self._retry_after(), kind="status")
+            self._service.failed(self.ticket, now, self._retry_after(), "status")
         else:
             self._stats.succeeded += 1
-            self._guarded(self.ticket.succeeded, now, congestion=self._congestion())
+            self._service.succeeded(self.ticket, now, self._congestion())
         self._stats.latency.observe(now - self.ticket.picked_at)
 
     def succeed(self, now: float) -> None:
         """A tunnel ended."""
         self._stats.succeeded += 1
-        self._guarded(self.ticket.succeeded, now)
+        self._service.succeeded(self.ticket, now, None)
         self._close(reusable=False)
 
     def fail(self, now: float, error: ExchangeError) -> None:
         """The endpoint's fault, without a usable response."""
         kind = next((kind for of, kind in _KINDS if isinstance(error, of)), "reset")
         self._stats.failed += 1
-        self._guarded(self.ticket.failed, now, kind=kind)
+        self._service.failed(self.ticket, now, None, kind)
         self._close(reusable=False)
 
     def abandon(self, now: float) -> None:
         """Nobody wants the answer any more."""
         self._stats.abandoned += 1
-        self._guarded(self.ticket.abandoned, now)
+        self._service.abandoned(self.ticket, now)
         self._close(reusable=False)
 
     def leave(self, *, reusable: bool) -> None:
@@ -125,11 +128,6 @@ class Attempt:
         if self.open:
             self.open = False
             self._pool.release(self, reusable=reusable)
-
-    def _guarded(self, settle: Callable[..., None], *args: object, **kwargs: object) -> None:
-        service = self.exchange.service
-        assert service is not None  # noqa: S101 (an attempt exists only for a service)
-        service.guarded(settle, *args, **kwargs)
 
     def _congestion(self) -> float | None:
         if self.head is None or self.head.signals is None:

@@ -6,7 +6,7 @@ either place. It settles every ticket exactly once, client gone and shutdown inc
 """
 
 import asyncio
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 from sidecar import clock, contract
 from sidecar.errors import ExchangeError, TimedOut, Unavailable
@@ -24,37 +24,47 @@ _REASON = contract.REASON.lower().encode()
 _APP_UNREACHABLE = contract.APP_UNREACHABLE.encode()
 
 
-class Downstream(Protocol):
+class Downstream(ABC):
     """The client's half of an exchange."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def respond(
         self, head: ResponseHead, extra: Fields, data: bytes, end: bool, trailers: Fields | None
     ) -> None:
         """Send the final head and what there is of the body."""
 
+    @abstractmethod
     def send_data(self, data: bytes, end: bool, trailers: Fields | None) -> None:
         """Send more of the body."""
 
-    def interim(self, head: ResponseHead) -> None:
+    @abstractmethod
+    def send_interim(self, head: ResponseHead) -> None:
         """Send a 1xx."""
 
+    @abstractmethod
     def open_tunnel(self, head: ResponseHead | None, upstream: Upstream) -> None:
         """Become a pipe to `upstream`, after the head (none: say nothing)."""
 
+    @abstractmethod
     def cut(self) -> None:
         """The response cannot be completed: make that visible by closing."""
 
+    @abstractmethod
     def exchange_done(self) -> None:
         """The exchange is over; the next may begin."""
 
+    @abstractmethod
     def pause_request(self) -> None:
         """No more request bytes for now."""
 
+    @abstractmethod
     def resume_request(self) -> None:
         """Go on."""
 
 
-class Side(Protocol):
+class Side(ABC):
     """What outbound and inbound decide differently."""
 
     loop: asyncio.AbstractEventLoop
@@ -65,15 +75,19 @@ class Side(Protocol):
     retries: bool
     """Retry on other endpoints; else only what a dead pooled connection swallowed."""
 
+    @abstractmethod
     def find(self, exchange: "Exchange") -> Service | None:
         """The destination; None: not known yet, `found` or `fail` follows. Raises ExchangeError."""
 
+    @abstractmethod
     def request_fields(self, exchange: "Exchange", attempt: Attempt) -> Fields:
         """Fields added to the request."""
 
+    @abstractmethod
     def response_fields(self, exchange: "Exchange") -> Fields:
         """Fields added to the response."""
 
+    @abstractmethod
     def finished(self, exchange: "Exchange", now: float) -> None:
         """Count, log."""
 
@@ -202,7 +216,7 @@ class Exchange:
         """The client closed or reset: nobody is waiting, nothing is anybody's fault."""
         if not self.finished:
             self.reason = "client-gone"
-            self._end()
+            self._end(clock.now())
 
     def pause_response(self) -> None:
         """The client is slower than the endpoint."""
@@ -232,7 +246,7 @@ class Exchange:
             self._tried |= {ticket.endpoint}
         pool = self.side.pools.get(ticket.endpoint)
         stats = self.side.stats.of(service.name, ticket.endpoint)
-        attempt = Attempt(self, ticket, pool, stats, self.tries, fresh=self._fresh)
+        attempt = Attempt(self, service, ticket, pool, stats, self.tries, fresh=self._fresh)
         self.attempts.append(attempt)
         try:
             pool.acquire(attempt)
@@ -265,7 +279,7 @@ class Exchange:
         self._only(attempt)
         self.interim_sent = True
         self.last_active = clock.now()
-        self.down.interim(head)
+        self.down.send_interim(head)
 
     def on_head(self, attempt: Attempt, head: ResponseHead, data: bytes, end: bool) -> None:
         """The final response begins."""
@@ -285,14 +299,15 @@ class Exchange:
         trailers = attempt.trailers if end else None
         self.down.respond(head, self.side.response_fields(self), data, end, trailers)
         if end:
-            self._measure(attempt)
-            self._complete(attempt, now)
+            self._complete(attempt, self._measure(attempt))
 
-    def _measure(self, attempt: Attempt) -> None:
-        """Our own share of a plain request: arrival to sent, and response arrival to answered."""
+    def _measure(self, attempt: Attempt) -> float:
+        """Our own share of a plain request: arrival to sent, and response arrival to answered. The time now."""
+        now = clock.now()
         if self.tries == 1 and attempt.sent_at is not None and attempt.upstream is not None:
             there = attempt.sent_at - self.started
-            self.side.stats.overhead.observe(there + clock.now() - attempt.upstream.arrived)
+            self.side.stats.overhead.observe(there + now - attempt.upstream.arrived)
+        return now
 
     def on_data(self, attempt: Attempt, data: bytes, end: bool) -> None:
         """More of the response."""
@@ -315,7 +330,7 @@ class Exchange:
             attempt.fail(now, error)
         if self.responded:
             self.reason = error.reason
-            self._end(cut=True)
+            self._end(now, cut=True)
         elif not self.attempts:
             self._last_error = error
             if self._may_retry(unsent=unsent, stale=stale):
@@ -400,7 +415,7 @@ class Exchange:
             for attempt in self.attempts:
                 attempt.succeed(now)
             self.attempts = []
-            self._end()
+            self._end(now)
 
     # -- time
 
@@ -446,7 +461,7 @@ class Exchange:
         self._drop(attempt)
         attempt.settle(now)
         attempt.leave(reusable=self.complete)
-        self._end()
+        self._end(now)
 
     def fail(self, error: ExchangeError) -> None:
         """Answer with our own error, or cut a response that has begun."""
@@ -461,7 +476,7 @@ class Exchange:
         self.attempts = []
         self.reason = error.reason
         if self.responded:
-            self._end(cut=True)
+            self._end(now, cut=True)
             return
         self.side.stats.errors[error.reason] += 1
         self.responded = True
@@ -469,15 +484,14 @@ class Exchange:
         head, body = reply(error, self.service.name if self.service is not None else self._asked())
         data = b"" if self.head.method == b"HEAD" else body
         self.down.respond(head, self.side.response_fields(self), data, True, None)
-        self._end()
+        self._end(now)
 
     def _asked(self) -> str:
         return self.head.authority.decode("latin-1")
 
-    def _end(self, *, cut: bool = False) -> None:
+    def _end(self, now: float, *, cut: bool = False) -> None:
         """The one way out."""
         self.finished = True
-        now = clock.now()
         for attempt in self.attempts:
             attempt.abandon(now)
         self.attempts = []

@@ -6,7 +6,7 @@ congested we are, in the header of every response.
 
 import random
 from collections import OrderedDict
-from typing import Final
+from typing import ClassVar, Final
 
 from sidecar import clock, contract
 from sidecar.errors import LoopDetected
@@ -28,20 +28,24 @@ _MOST_LOCAL: Final = 64
 class Inbound(Listener):
     """The port others reach our application through."""
 
-    name = "inbound"
-    retries = False  # the caller's sidecar knows other pods; we know only this one
-    unreachable = contract.APP_UNREACHABLE
+    name: ClassVar[str] = "inbound"
+    unreachable: ClassVar[str] = contract.APP_UNREACHABLE
 
     def __init__(self, around: Surroundings, app: str, concurrency: int) -> None:
         super().__init__(around, None)
+        self.retries = False  # the caller's sidecar knows other pods; we know only this one
         self._app = app
         self._concurrency = concurrency
         self._via = (b"Via", b"1.1 eq-" + around.identity.instance.encode())
+        self._told_at, self._told = 0, signals.format_float(0.0)
         self._local: OrderedDict[str, Service] = OrderedDict()
 
     def congestion(self) -> bytes:
         """In flight over the limit, as `X-GT-Congestion` says it."""
-        return signals.format_float(self.stats.in_flight / self._concurrency)
+        if self.stats.in_flight != self._told_at:
+            self._told_at = self.stats.in_flight
+            self._told = signals.format_float(self._told_at / self._concurrency)
+        return self._told
 
     # -- exchange.Side
 

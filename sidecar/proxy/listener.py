@@ -1,21 +1,19 @@
 """What both listeners share: accepting, knowing the peer, counting, draining."""
 
 import asyncio
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from sidecar import clock, contract
 from sidecar.errors import EquilibriumError
 from sidecar.policy.auth import Verifier
-from sidecar.policy.services import Catalog, Service
+from sidecar.policy.services import Catalog
 from sidecar.proxy import original_dst
-from sidecar.proxy.attempt import Attempt
-from sidecar.proxy.exchange import Exchange
+from sidecar.proxy.exchange import Exchange, Side
 from sidecar.proxy.http1.client import Dialer
 from sidecar.proxy.http1.server import ServerConnection
 from sidecar.proxy.limits import Limits, Timeouts
-from sidecar.proxy.message import Fields
 from sidecar.proxy.peer import Peer
 from sidecar.proxy.stats import ProxyStats
 from sidecar.proxy.upstream import Pools
@@ -55,12 +53,11 @@ class Surroundings:
     original_of: Callable[[asyncio.Transport], str | None] = original_dst.original_dst
 
 
-class Listener(ABC):
+class Listener(Side):
     """One listening port. Subclasses decide destinations and fields (`exchange.Side`)."""
 
-    name = ""
-    retries = True
-    unreachable = contract.CONNECT_FAILED
+    name: ClassVar[str] = ""
+    unreachable: ClassVar[str] = contract.CONNECT_FAILED
 
     def __init__(self, around: Surroundings, connect_from: str | None) -> None:
         self.loop = around.loop
@@ -70,6 +67,7 @@ class Listener(ABC):
         self.timeouts = around.timeouts
         self.limits = around.limits
         self.stats = ProxyStats()
+        self.retries = True
         self.connections: set[ServerConnection] = set()
         self.draining = False
         self.address: tuple[str, int] = ("", 0)
@@ -81,18 +79,6 @@ class Listener(ABC):
         key = self.identity.mesh_key
         self.verifier = Verifier(key) if key else None
 
-    @abstractmethod
-    def find(self, exchange: Exchange) -> Service | None:
-        """See `exchange.Side`."""
-
-    @abstractmethod
-    def request_fields(self, exchange: Exchange, attempt: Attempt) -> Fields:
-        """See `exchange.Side`."""
-
-    @abstractmethod
-    def response_fields(self, exchange: Exchange) -> Fields:
-        """See `exchange.Side`."""
-
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 picks one (see `address`). Raises `ListenError`."""
         try:
@@ -101,9 +87,11 @@ class Listener(ABC):
             raise ListenError(
                 f"cannot listen on {self.name} {host}:{port}: {error.strerror or error}"
             ) from error
-        self.address = self._server.sockets[0].getsockname()[:2]
+        server: Any = self._server  # uvloop's is a list, whatever the stubs say
+        name = server.sockets[0].getsockname()
+        self.address = (name[0], name[1])
 
-    def _connection(self) -> ServerConnection:
+    def _connection(self) -> Any:
         return ServerConnection(self)
 
     def identify(self, transport: asyncio.Transport) -> tuple[Peer, str | None]:

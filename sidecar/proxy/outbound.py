@@ -7,7 +7,7 @@ read, and the mesh's signals are written for the callee's sidecar.
 
 import secrets
 from collections.abc import Callable
-from typing import Final
+from typing import ClassVar, Final
 
 from sidecar import clock, contract
 from sidecar.errors import LoopDetected, Refused
@@ -31,7 +31,7 @@ _AUTH: Final = contract.AUTH.encode()
 class Outbound(Listener):
     """The port our application sends through."""
 
-    name = "outbound"
+    name: ClassVar[str] = "outbound"
 
     def __init__(
         self, around: Surroundings, resolver: Resolver, congestion: Callable[[], bytes | None]

@@ -76,13 +76,14 @@ class Resolver:
         """A source has spoken (the catalog knows already): wake those who asked."""
         host = self._catalog.canonical(event.host)
         for exchange in self._waiting.pop(host, ()):
-            service = self._catalog.find(exchange.head.authority)
+            if event.port != (split_authority(exchange.head.authority)[1] or 80):
+                self._waiting.setdefault(host, []).append(exchange)  # the answer was about another port
+                continue
+            service = self._catalog.services.get((host, event.port))
             if service is not None:
                 exchange.found(service)
-            elif event.port == (split_authority(exchange.head.authority)[1] or 80):
-                self._unknown(exchange)
             else:
-                self._waiting.setdefault(host, []).append(exchange)  # the answer was about another port
+                self._unknown(exchange)
 
     def _give_up(self, host: str, exchange: "Exchange") -> None:
         waiting = self._waiting.get(self._catalog.canonical(host), [])

@@ -4,8 +4,37 @@ from bisect import bisect_left
 from collections import Counter
 from typing import Final
 
-BUCKETS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-OVERHEAD_BUCKETS_S: Final = (0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05)
+Bounds = tuple[float, ...]
+
+BUCKETS_S: Final[Bounds] = (
+    0.0005,
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    30.0,
+)
+OVERHEAD_BUCKETS_S: Final[Bounds] = (
+    0.00002,
+    0.00005,
+    0.0001,
+    0.0002,
+    0.0005,
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.05,
+)
 
 
 class Histogram:
@@ -13,7 +42,7 @@ class Histogram:
 
     __slots__ = ("bounds", "counts", "total_s")
 
-    def __init__(self, bounds: tuple[float, ...] = BUCKETS_S) -> None:
+    def __init__(self, bounds: Bounds = BUCKETS_S) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total_s = 0.0

@@ -5,9 +5,10 @@ last-in-first-out, so that the surplus grows old and is closed.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Protocol
+from typing import Final
 
 from sidecar import clock, contract
 from sidecar.errors import ExchangeError, Unavailable
@@ -17,37 +18,48 @@ from sidecar.proxy.message import Fields, RequestHead
 from sidecar.proxy.tunnel import Pipe
 
 
-class Upstream(Protocol):
+class Upstream(ABC):
     """One connection to an endpoint, as an exchange and a pool see it."""
 
-    attempt: Attempt | None
-    arrived: float
-    pipe: Pipe | None
-    born: float
-    idle_since: float
-    served: int
-    transport: asyncio.Transport
+    __slots__ = ("arrived", "attempt", "born", "closing", "idle_since", "pipe", "served", "transport")
 
+    def __init__(self) -> None:
+        self.attempt: Attempt | None = None
+        self.pipe: Pipe | None = None
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set when it connects
+        self.served = 0  # requests sent
+        self.closing = False  # closed by either side
+        self.born = self.idle_since = self.arrived = clock.now()  # arrived: the last bytes
+
+    @abstractmethod
     def send_request(
         self, head: RequestHead, extra: Fields, data: bytes, end: bool, trailers: Fields | None
     ) -> None:
         """Send a head and what there is of the body."""
 
+    @abstractmethod
     def send_data(self, data: bytes, end: bool, trailers: Fields | None) -> None:
         """Send more of the body."""
 
+    @abstractmethod
     def pause_response(self) -> None:
         """No more response bytes for now."""
 
+    @abstractmethod
     def resume_response(self) -> None:
         """Go on."""
 
+    @abstractmethod
     def reusable(self) -> bool:
         """The last response ended exactly and nothing is left over."""
 
+    @abstractmethod
     def close(self) -> None:
         """Close at once."""
 
+
+SWEEP_S: Final = 1.0
+"""How often idle connections are looked at."""
 
 Dial = Callable[[str, "Pool"], Awaitable[Upstream]]
 
@@ -96,7 +108,7 @@ class Pool:
         idle = self.idle
         while idle and not attempt.fresh:
             upstream = idle.pop()
-            if not upstream.transport.is_closing() and clock.now() - upstream.born < self.limits.pool_age_s:
+            if not upstream.closing and clock.now() - upstream.born < self.limits.pool_age_s:
                 upstream.attempt = attempt
                 attempt.connected(upstream)
                 return
@@ -193,8 +205,6 @@ class Pool:
 
 class Pools:
     """Pools by address, made when first used."""
-
-    SWEEP_S = 1.0
 
     def __init__(self, limits: Limits, loop: asyncio.AbstractEventLoop, dial: Dial) -> None:
         self._pools: dict[str, Pool] = {}

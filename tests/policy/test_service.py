@@ -43,8 +43,8 @@ def test_a_request_is_served_whatever_raises(method: str) -> None:
     service = service_of(broken(method), A, B)
     ticket = pick(service)
     service.hedge_at(ticket)
-    service.guarded(ticket.first_byte, 2.0)
-    service.guarded(ticket.succeeded, 3.0, congestion=0.5)
+    service.first_byte(ticket, 2.0)
+    service.succeeded(ticket, 3.0, 0.5)
     assert (ticket.endpoint in {A, B}, ticket.outcome) == (True, Outcome.SUCCEEDED)
 
 
@@ -53,8 +53,8 @@ def test_every_failure_of_policy_is_counted(method: str) -> None:
     service = service_of(broken(method), A, B)
     ticket = pick(service)
     service.hedge_at(ticket)
-    service.guarded(ticket.first_byte, 2.0)
-    service.guarded(ticket.succeeded, 3.0)
+    service.first_byte(ticket, 2.0)
+    service.succeeded(ticket, 3.0, None)
     assert service.policy_failures >= 1, f"nobody would notice that {method} is broken"
 
 
@@ -62,18 +62,25 @@ def test_a_policy_that_works_counts_no_failures() -> None:
     service = service_of(Router(), A, B)
     ticket = pick(service)
     service.hedge_at(ticket)
-    service.guarded(ticket.succeeded, 2.0)
+    service.succeeded(ticket, 2.0, None)
     assert service.policy_failures == 0
 
 
-@pytest.mark.parametrize(
-    "settle", [Ticket.succeeded, Ticket.failed, Ticket.abandoned], ids=lambda method: method.__name__
-)
+SETTLE: dict[str, Callable[[Service, Ticket], None]] = {
+    "succeeded": lambda service, ticket: service.succeeded(ticket, 2.0, None),
+    "failed": lambda service, ticket: service.failed(ticket, 2.0, None, "reset"),
+    "abandoned": lambda service, ticket: service.abandoned(ticket, 2.0),
+}
+
+
+@pytest.mark.parametrize("settle", SETTLE.values(), ids=SETTLE)
 @pytest.mark.parametrize("method", ["on_first_byte", "on_settled"])
-def test_a_ticket_closes_even_if_its_book_is_broken(method: str, settle: Callable[..., None]) -> None:
+def test_a_ticket_closes_even_if_its_book_is_broken(
+    method: str, settle: Callable[[Service, Ticket], None]
+) -> None:
     service = service_of(broken(method), A)
     ticket = pick(service)
-    service.guarded(settle, ticket, 2.0)
+    settle(service, ticket)
     assert ticket.outcome is not None, "the ticket stayed open"
 
 

@@ -23,7 +23,11 @@ _FORBIDDEN: Final = frozenset(
 )
 _SIGNAL_PREFIX = contract.SIGNAL_PREFIX.encode()
 
-_SIZE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)
+_SIZE: Final = 0
+_DATA: Final = 1
+_DATA_END: Final = 2
+_TRAILERS: Final = 3
+_DONE: Final = 4
 
 
 class Decoder:

@@ -2,53 +2,31 @@
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable
+from typing import Final, cast
 
 from sidecar import clock, contract
 from sidecar.errors import ConnectFailed, ExchangeError, UpstreamFraming, UpstreamReset
-from sidecar.proxy.attempt import Attempt
 from sidecar.proxy.http1 import chunked, encode
 from sidecar.proxy.http1.reader import ResponseReader
 from sidecar.proxy.limits import Limits
 from sidecar.proxy.message import CHUNKED, Fields, RequestHead, ResponseHead
-from sidecar.proxy.tunnel import Pipe
-
-if TYPE_CHECKING:
-    from sidecar.proxy.upstream import Pool
+from sidecar.proxy.upstream import Pool, Upstream
 
 _IP_BIND_ADDRESS_NO_PORT: Final = (
     24  # linux/in.h: choose the port at connect, so that a source has 28,000 *per peer*
 )
 
 
-class UpstreamConnection(asyncio.Protocol):
-    """Implements `upstream.Upstream`."""
+class UpstreamConnection(Upstream):
+    """An asyncio protocol (by shape: a compiled class has no interpreted base)."""
 
-    __slots__ = (
-        "_chunked",
-        "_keep",
-        "_paused",
-        "_pool",
-        "_reader",
-        "_sent_all",
-        "_upgrading",
-        "arrived",
-        "attempt",
-        "born",
-        "idle_since",
-        "pipe",
-        "served",
-        "transport",
-    )
+    __slots__ = ("_chunked", "_keep", "_paused", "_pool", "_reader", "_sent_all", "_upgrading")
 
-    def __init__(self, pool: "Pool", limits: Limits) -> None:
+    def __init__(self, pool: Pool, limits: Limits) -> None:
+        super().__init__()
         self._pool = pool
         self._reader = ResponseReader(self, limits)
-        self.attempt: Attempt | None = None
-        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
-        self.pipe: Pipe | None = None
-        self.born = self.idle_since = self.arrived = clock.now()
-        self.served = 0
         self._chunked = self._upgrading = self._paused = False
         self._keep = self._sent_all = True
 
@@ -72,9 +50,11 @@ class UpstreamConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         if self.pipe is not None:
             return self.pipe.eof(self.transport)
+        self.closing = True
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.closing = True
         self._pool.lost(self)
         if self.pipe is not None:
             self.pipe.lost(self.transport)
@@ -134,9 +114,10 @@ class UpstreamConnection(asyncio.Protocol):
         if not (self._keep and self._sent_all and reader.done and not reader.buffer):
             return False
         self.resume_response()
-        return not self.transport.is_closing()
+        return not self.closing
 
     def close(self) -> None:
+        self.closing = True
         self.transport.abort()
 
     # -- what the reader finds (reader.ResponseSink)
@@ -203,7 +184,7 @@ class Dialer:
         self._connect_s = connect_s
         self._source = source
 
-    async def __call__(self, address: str, pool: "Pool") -> UpstreamConnection:
+    async def __call__(self, address: str, pool: Pool) -> UpstreamConnection:
         """Connect to `ip:port`. Raises `ConnectFailed`."""
         host, _, port = address.rpartition(":")
         host = host.strip("[]")
@@ -216,12 +197,11 @@ class Dialer:
             detail = f"{address}: {error.strerror or error}"
         raise ConnectFailed(detail, reason=self._reason)
 
-    async def _open(self, host: str, port: int, pool: "Pool") -> UpstreamConnection:
-        def factory() -> UpstreamConnection:
-            return UpstreamConnection(pool, self._limits)
-
+    async def _open(self, host: str, port: int, pool: Pool) -> UpstreamConnection:
+        connection = UpstreamConnection(pool, self._limits)
+        factory = cast(Callable[[], asyncio.Protocol], lambda: connection)
         if self._source is None:
-            _, connection = await self._loop.create_connection(factory, host, port)
+            await self._loop.create_connection(factory, host, port)
             return connection
         sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         try:
@@ -229,7 +209,7 @@ class Dialer:
             sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
             sock.bind((self._source, 0))
             await self._loop.sock_connect(sock, (host, port))
-            _, connection = await self._loop.create_connection(factory, sock=sock)
+            await self._loop.create_connection(factory, sock=sock)
         except BaseException:
             sock.close()
             raise

@@ -75,8 +75,9 @@ RESPONSE_HEAD: Final = re.compile(
     rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*+))?+\r\n" + _FIELDS + rb"\r\n"
 )
 TRAILERS: Final = re.compile(_FIELDS + rb"\r\n")
-AUTHORITY: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{1,5})?+")
-LENGTH: Final = re.compile(rb"[0-9]{1,18}")
+AUTHORITY: Final = re.compile(
+    rb"(?:(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})++|\[[0-9A-Fa-f:.]++\])(?::([0-9]{1,5}))?+"
+)
 
 _START_LINE = {
     "request": re.compile(_TOKEN + rb" [\x21-\x7e]++ HTTP/1\.[01]"),

@@ -4,8 +4,9 @@ The head object is its own httptools protocol, so a request costs one object. Fi
 spelled in a memo of rules; an ordinary field costs one dictionary hit.
 """
 
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, NoReturn
 
 from httptools import (
     HttpParserError,
@@ -18,7 +19,6 @@ from httptools import (
 from sidecar import contract
 from sidecar.proxy.http1.grammar import (
     AUTHORITY,
-    LENGTH,
     REQUEST_HEAD,
     RESPONSE_HEAD,
     broken,
@@ -31,7 +31,10 @@ _SIGNAL_PREFIX = contract.SIGNAL_PREFIX.encode()
 _PROTECTED = frozenset((b"host", b"content-length", b"transfer-encoding"))
 _KEEP_ALIVE = frozenset((b"keep-alive", b"Keep-Alive"))
 _UNSET = -3  # no Content-Length and no Transfer-Encoding seen
-_MEMO = 2048  # spellings remembered; a client cannot make it grow
+_TRAILING_SPACE = re.compile(rb"[ \t]+\r\n")
+_MEMO: Final = 2048  # spellings remembered; a client cannot make them grow
+_LENGTH_DIGITS: Final = 18  # below 2**63, whatever the digits
+_AUTHORITIES: Final[set[bytes]] = set()
 
 FieldRule = Callable[[Any, bytes, bytes], None]
 
@@ -72,34 +75,40 @@ def _connection(head: Any, name: bytes, value: bytes) -> None:
 
 def _length(head: Any, name: bytes, value: bytes) -> None:
     if head.length != _UNSET:
-        head.fault("length-and-coding" if head.length == CHUNKED else "two-lengths")
-    if not LENGTH.fullmatch(value):
+        head.fault("two-lengths")
+    if not value.isdigit() or len(value) > _LENGTH_DIGITS:
         head.fault("length")
     head.length = int(value)
     head.fields.append((name, value))
 
 
 def _coding(head: Any, name: bytes, value: bytes) -> None:
-    if head.length >= 0:
-        head.fault("length-and-coding")
-    if head.minor == 0:
-        head.fault("coding-1.0")
-    if head.length == CHUNKED or value.lower() != b"chunked":
-        head.fault("coding")
-    head.length = CHUNKED
+    head.coding = b"several" if head.coding else value.lower() or b"empty"
+
+
+def check_authority(value: bytes, fault: Callable[[str], Any]) -> None:
+    """`host` or `host:port` (RFC 3986 §3.2), the port within 16 bits. What was found valid is remembered."""
+    if value in _AUTHORITIES:
+        return
+    match = AUTHORITY.fullmatch(value)
+    if match is None:
+        fault("userinfo" if b"@" in value else "host")
+    elif match[1] is not None and int(match[1]) > 65535:
+        fault("host")
+    elif len(_AUTHORITIES) < _MEMO:
+        _AUTHORITIES.add(value)
 
 
 def _host(head: Any, name: bytes, value: bytes) -> None:
     if head.authority:
         head.fault("two-hosts")
-    if not AUTHORITY.fullmatch(value):
-        head.fault("userinfo" if b"@" in value else "host")
+    check_authority(value, head.fault)
     head.authority = value
     head.fields.append((name, value))
 
 
 def _upgrade(head: Any, name: bytes, value: bytes) -> None:
-    head.upgrade = value.lower() if not head.upgrade else b"several"
+    head.upgrade = b"several" if head.upgrade else value.lower() or b"empty"
 
 
 def _expect(head: Any, name: bytes, value: bytes) -> None:
@@ -150,7 +159,11 @@ _RESPONSE_RULES = _Rules(_HOP_BY_HOP)
 class Http1Request(RequestHead):
     """A request head being read; `on_header` is httptools' callback."""
 
-    __slots__ = ()
+    __slots__ = ("coding",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coding = b""
 
     def on_header(self, name: bytes, value: bytes, rules: _Rules = _REQUEST_RULES) -> None:
         rule = rules[name]
@@ -159,13 +172,18 @@ class Http1Request(RequestHead):
         else:
             rule(self, name, value)
 
-    fault = staticmethod(refuse)
+    def fault(self, rule: str) -> NoReturn:
+        refuse(rule)
 
 
 class Http1Response(ResponseHead):
     """A response head being read."""
 
-    __slots__ = ()
+    __slots__ = ("coding",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coding = b""
 
     def on_header(self, name: bytes, value: bytes, rules: _Rules = _RESPONSE_RULES) -> None:
         rule = rules[name]
@@ -174,7 +192,8 @@ class Http1Response(ResponseHead):
         else:
             rule(self, name, value)
 
-    fault = staticmethod(broken)
+    def fault(self, rule: str) -> NoReturn:
+        broken(rule)
 
 
 def _feed(parser: Any, head: Any, raw: bytes, fault: Callable[[str], Any]) -> None:
@@ -189,7 +208,7 @@ def _feed(parser: Any, head: Any, raw: bytes, fault: Callable[[str], Any]) -> No
         if error.__context__ is not None:
             raise error.__context__ from None
         _explain(head, raw)
-        fault("llhttp")
+        fault("method" if "method" in str(error) else "llhttp")  # RTSP's are known to llhttp, and not HTTP's
 
 
 def _explain(head: Any, raw: bytes) -> None:
@@ -199,6 +218,27 @@ def _explain(head: Any, raw: bytes) -> None:
     for line in raw.split(b"\r\n")[1:-2]:
         name, _, value = line.partition(b":")
         again.on_header(name, value.strip(b" \t"))
+    if again.coding:
+        _settle_coding(again)
+
+
+def _settle_coding(head: Any) -> None:
+    """Transfer-Encoding is judged when every field is known, so that the order of fields cannot matter."""
+    if head.length != _UNSET:
+        head.fault("length-and-coding")
+    if head.minor == 0:
+        head.fault("coding-1.0")
+    if head.coding != b"chunked":
+        head.fault("coding")
+    head.length = CHUNKED
+
+
+def _trim(raw: bytes) -> bytes:
+    """White space before a line end is not part of a value (RFC 9112 §5.1); llhttp leaves it there."""
+    if b" \r\n" not in raw and b"\t\r\n" not in raw:
+        return raw
+    start, end, fields = raw.partition(b"\r\n")
+    return start + end + _TRAILING_SPACE.sub(b"\r\n", fields)
 
 
 def parse_request(raw: bytes, max_fields: int) -> RequestHead:
@@ -212,8 +252,10 @@ def parse_request(raw: bytes, max_fields: int) -> RequestHead:
     head.method, head.target, minor = match.groups()
     head.minor = minor[0] - 48
     head.length = _UNSET
-    _feed(HttpRequestParser(head), head, raw, refuse)
-    if head.length == _UNSET:
+    _feed(HttpRequestParser(head), head, _trim(raw), refuse)
+    if head.coding:
+        _settle_coding(head)
+    elif head.length == _UNSET:
         head.length = 0
     if head.target[0] != 47 or b"#" in head.target or head.method == b"CONNECT":
         _target(head)
@@ -239,8 +281,10 @@ def parse_response(raw: bytes, max_fields: int) -> ResponseHead:
     minor, status, phrase = match.groups()
     head.minor, head.status, head.phrase = minor[0] - 48, int(status), phrase or b""
     head.length = _UNSET
-    _feed(HttpResponseParser(head), head, raw, broken)
-    if head.length == _UNSET:
+    _feed(HttpResponseParser(head), head, _trim(raw), broken)
+    if head.coding:
+        _settle_coding(head)
+    elif head.length == _UNSET:
         head.length = UNTIL_CLOSE
     if head.minor == 0:
         head.keep_alive = False
@@ -257,8 +301,9 @@ def _target(head: RequestHead) -> None:
     if b"#" in target:
         refuse("fragment")
     if head.method == b"CONNECT":
-        if not AUTHORITY.fullmatch(target) or not target.rpartition(b":")[2].isdigit():
+        if not target.rpartition(b":")[2].isdigit():
             refuse("target")
+        check_authority(target, refuse)
         if head.length:
             refuse("connect-body")
         _set_authority(head, target)
@@ -279,8 +324,7 @@ def _absolute(head: RequestHead, target: bytes) -> None:
         refuse("scheme")
     cut = min((i for i in (rest.find(b"/"), rest.find(b"?")) if i >= 0), default=len(rest))
     authority, path = rest[:cut], rest[cut:]
-    if not AUTHORITY.fullmatch(authority):
-        refuse("userinfo" if b"@" in authority else "host")
+    check_authority(authority, refuse)
     _set_authority(head, authority)
     head.absolute = True
     if path.startswith(b"/"):

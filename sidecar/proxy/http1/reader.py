@@ -5,7 +5,8 @@ with data. After a message it keeps what follows until `next()` is called, so th
 answered in order and surplus response bytes are noticed.
 """
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import ClassVar, Final, NoReturn, Protocol
 
 from sidecar.proxy.http1.chunked import Decoder
 from sidecar.proxy.http1.grammar import broken, diagnose_partial, refuse
@@ -37,14 +38,18 @@ class ResponseSink(Protocol):
         """More of the body (dechunked)."""
 
 
-_HEAD, _SIZED, _CHUNKED, _CLOSE, _DONE = range(5)
+_HEAD: Final = 0
+_SIZED: Final = 1
+_CHUNKED: Final = 2
+_CLOSE: Final = 3
+_DONE: Final = 4
 
 
-class _Reader:
+class _Reader(ABC):
     """What both directions share: the buffer, and delimiting a body."""
 
     __slots__ = ("_chunks", "_left", "_limits", "_scanned", "_state", "buffer", "trailers")
-    _kind = ""
+    _kind: ClassVar[str] = ""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -138,21 +143,24 @@ class _Reader:
             self.buffer += chunks.rest
         return payload
 
-    def _fault(self, rule: str) -> None:
-        raise NotImplementedError  # pragma: no cover
+    @abstractmethod
+    def _fault(self, rule: str) -> NoReturn:
+        """Raise what this rule means in this direction."""
 
 
 class RequestReader(_Reader):
     """Requests from a client. Raises `Refused`."""
 
     __slots__ = ("_sink", "_skipped")
-    _kind = "request"
-    _fault = staticmethod(refuse)
+    _kind: ClassVar[str] = "request"
 
     def __init__(self, sink: RequestSink, limits: Limits) -> None:
         super().__init__(limits)
         self._sink = sink
         self._skipped = False  # the one empty line tolerated before a request (RFC 9112 §2.2)
+
+    def _fault(self, rule: str) -> NoReturn:
+        refuse(rule)
 
     def feed(self, data: bytes) -> None:
         """Take what arrived."""
@@ -205,15 +213,17 @@ class ResponseReader(_Reader):
     """Responses from an endpoint. Raises `UpstreamFraming`."""
 
     __slots__ = ("_bodiless", "_interims", "_sink")
-    _kind = "response"
-    _fault = staticmethod(broken)
-    MAX_INTERIM = 32
+    _kind: ClassVar[str] = "response"
+    MAX_INTERIM: ClassVar[int] = 32
 
     def __init__(self, sink: ResponseSink, limits: Limits) -> None:
         super().__init__(limits)
         self._sink = sink
         self._bodiless = False
         self._interims = 0
+
+    def _fault(self, rule: str) -> NoReturn:
+        broken(rule)
 
     def expect(self, method: bytes) -> None:
         """A request with this method was sent; its response comes next."""

@@ -6,11 +6,11 @@ original destination says where to, and otherwise closed without a word.
 
 import asyncio
 import socket
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from sidecar import clock
 from sidecar.errors import Refused
-from sidecar.proxy.exchange import Exchange, Side
+from sidecar.proxy.exchange import Downstream, Exchange
 from sidecar.proxy.http1 import chunked, encode
 from sidecar.proxy.http1.reader import RequestReader
 from sidecar.proxy.message import CHUNKED, UNTIL_CLOSE, Fields, RequestHead, ResponseHead
@@ -18,7 +18,9 @@ from sidecar.proxy.peer import Peer
 from sidecar.proxy.replies import reply
 from sidecar.proxy.tunnel import Pipe
 from sidecar.proxy.upstream import Upstream
-from sidecar.proxy.wheel import Wheel
+
+if TYPE_CHECKING:
+    from sidecar.proxy.listener import Listener
 
 LINGER_S: Final = 1.0
 LINGER_BYTES: Final = 1 << 20
@@ -28,19 +30,8 @@ _GONE_CHECK_S: Final = 0.02
 _ESTABLISHED: Final = b"HTTP/1.1 200 Connection Established\r\n\r\n"
 
 
-class Listener(Side, Protocol):
-    """A side, as its connections see it."""
-
-    wheel: Wheel
-    draining: bool
-    connections: "set[ServerConnection]"
-
-    def identify(self, transport: asyncio.Transport) -> tuple[Peer, str | None]:
-        """Who connects, and the original destination `ip:port` if the connection was redirected."""
-
-
-class ServerConnection(asyncio.Protocol):
-    """Implements `exchange.Downstream` and `wheel.Watched`."""
+class ServerConnection(Downstream):
+    """An asyncio protocol (by shape: a compiled class has no interpreted base), and `wheel.Watched`."""
 
     __slots__ = (
         "_arrived",
@@ -62,13 +53,13 @@ class ServerConnection(asyncio.Protocol):
         "transport",
     )
 
-    def __init__(self, side: Listener) -> None:
+    def __init__(self, side: "Listener") -> None:
         self._side = side
         self._reader = RequestReader(self, side.limits)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
         self.exchange: Exchange | None = None
         self.pipe: Pipe | None = None
-        self.peer: Peer = None  # type: ignore[assignment]  # set by connection_made
+        self.peer = Peer()
         self.original: str | None = None
         self.half_closed = self._paused = self._close_after = self._chunked = False
         self._sniffed: bytes | None = b""  # None: decided, this is HTTP/1
@@ -180,7 +171,7 @@ class ServerConnection(asyncio.Protocol):
         exchange = self.exchange
         assert exchange is not None  # noqa: S101 (it is calling)
         old = exchange.head.minor == 0
-        if self._side.draining or self.half_closed or (not exchange.complete and end):
+        if self._side.draining or self._heard_all() or (not exchange.complete and end):
             self._close_after = True
         self._chunked = head.length in (CHUNKED, UNTIL_CLOSE) and not old
         if head.length in (CHUNKED, UNTIL_CLOSE) and old:
@@ -196,7 +187,7 @@ class ServerConnection(asyncio.Protocol):
         if data:
             self.transport.write(data)
 
-    def interim(self, head: ResponseHead) -> None:
+    def send_interim(self, head: ResponseHead) -> None:
         if self.exchange is not None and self.exchange.head.minor:
             self.transport.write(encode.response(head, [], chunked=False, close=False))
 
@@ -227,7 +218,7 @@ class ServerConnection(asyncio.Protocol):
             self.transport.abort()
         elif not exchange.complete:
             self._linger()
-        elif self._close_after or self.half_closed or self._side.draining:
+        elif self._close_after or self._heard_all() or self._side.draining:
             self.transport.close()
         else:
             self._next()
@@ -243,6 +234,10 @@ class ServerConnection(asyncio.Protocol):
             self.transport.resume_reading()
 
     # -- between exchanges
+
+    def _heard_all(self) -> bool:
+        """The client has closed its half, and every request it sent before has been taken up."""
+        return self.half_closed and not self._reader.buffer
 
     def _next(self) -> None:
         """The next request: pipelined ones take turns with everybody else's events."""
@@ -260,7 +255,9 @@ class ServerConnection(asyncio.Protocol):
             self._reader.next()
         except Refused as error:
             self._refuse(error)
-        if len(self._reader.buffer) <= _PIPELINE_BYTES:
+        if self.half_closed and self.exchange is None:
+            self.transport.close()  # what is left is half a request, and no more will come
+        elif len(self._reader.buffer) <= _PIPELINE_BYTES:
             self.resume_request()
 
     def _sniff(self, data: bytes) -> bytes:

@@ -1,0 +1,105 @@
+"""The request line: method, target, version (RFC 9112 §3)."""
+
+from tests.conformance.corpus.model import CRLF, GET, HOST, Closed, RequestCase, becomes, refused, same
+
+_END = HOST + CRLF
+
+_METHODS = (b"GET", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"PROPFIND", b"PURGE", b"REPORT", b"M-SEARCH")
+
+_BAD_VERSIONS = {
+    "0-9": b"HTTP/0.9",
+    "1-2": b"HTTP/1.2",
+    "1-9": b"HTTP/1.9",
+    "2-0": b"HTTP/2.0",
+    "3-0": b"HTTP/3.0",
+    "2": b"HTTP/2",
+    "1": b"HTTP/1",
+    "no-minor": b"HTTP/1.",
+    "no-major": b"HTTP/.1",
+    "two-digit-minor": b"HTTP/1.10",
+    "leading-zero-major": b"HTTP/01.1",
+    "leading-zero-minor": b"HTTP/1.01",
+    "lowercase": b"http/1.1",
+    "mixed-case": b"Http/1.1",
+    "comma": b"HTTP/1,1",
+    "space": b"HTTP/1. 1",
+    "space-after-slash": b"HTTP/ 1.1",
+    "letter": b"HTTP/1.a",
+    "negative": b"HTTP/-1.1",
+    "no-slash": b"HTTP1.1",
+    "other-protocol": b"HTTPS/1.1",
+    "rtsp": b"RTSP/1.0",
+    "ice": b"ICE/1.0",
+    "sip": b"SIP/2.0",
+    "garbage": b"xyz",
+}
+
+CASES: tuple[RequestCase, ...] = (
+    *(same(f"method-{m.decode().lower()}", m + b" / HTTP/1.1\r\n" + _END) for m in _METHODS),
+    same("method-head", b"HEAD / HTTP/1.1\r\n" + _END),
+    same("method-trace", b"TRACE / HTTP/1.1\r\n" + _END, why="RFC 9110 §9.3.8: the origin decides"),
+    refused("method-unknown", b"BREW / HTTP/1.1\r\n" + _END, 501, why="RFC 9110 §9.1"),
+    refused("method-lowercase", b"get / HTTP/1.1\r\n" + _END, 501, why="RFC 9110 §9.1: case-sensitive"),
+    refused("method-mixed-case", b"Get / HTTP/1.1\r\n" + _END, 501, why="RFC 9110 §9.1: case-sensitive"),
+    refused("method-suffixed", b"GETX / HTTP/1.1\r\n" + _END, 501),
+    refused("method-prefixed", b"XGET / HTTP/1.1\r\n" + _END, 501),
+    refused("method-rtsp", b"DESCRIBE / HTTP/1.1\r\n" + _END, 501, why="not a method of HTTP"),
+    refused("method-long", b"A" * 64 + b" / HTTP/1.1\r\n" + _END, 501),
+    refused("method-not-a-token", b"GE(T / HTTP/1.1\r\n" + _END, why="RFC 9112 §3.1: method = token"),
+    refused("method-empty", b" / HTTP/1.1\r\n" + _END),
+    refused("method-with-colon", b"GET: / HTTP/1.1\r\n" + _END),
+    refused("method-nul", b"GE\x00T / HTTP/1.1\r\n" + _END),
+    refused("method-high-byte", b"G\xc3\x8bT / HTTP/1.1\r\n" + _END),
+    *(refused(f"version-{name}", b"GET / " + v + CRLF + _END) for name, v in _BAD_VERSIONS.items()),
+    RequestCase(
+        "version-1-0-becomes-1-1",
+        b"GET / HTTP/1.0\r\n" + _END,
+        becomes(GET, closes=True),
+        why="RFC 9110 §2.5: a proxy sends its own version",
+    ),
+    refused("version-missing", b"GET /\r\n" + _END, why="HTTP/0.9 is not served"),
+    refused("version-missing-bare", b"GET /\r\n\r\n", why="HTTP/0.9 is not served"),
+    refused("version-empty", b"GET / \r\n" + _END),
+    refused("space-doubled-before-target", b"GET  / HTTP/1.1\r\n" + _END, why="RFC 9112 §3: single SP"),
+    refused("space-doubled-before-version", b"GET /  HTTP/1.1\r\n" + _END, why="RFC 9112 §3: single SP"),
+    refused("space-trailing", b"GET / HTTP/1.1 \r\n" + _END),
+    refused("space-leading", b" GET / HTTP/1.1\r\n" + _END),
+    refused("tab-before-target", b"GET\t/ HTTP/1.1\r\n" + _END),
+    refused("tab-before-version", b"GET /\tHTTP/1.1\r\n" + _END),
+    refused("tab-trailing", b"GET / HTTP/1.1\t\r\n" + _END),
+    refused("vertical-tab-separator", b"GET\x0b/ HTTP/1.1\r\n" + _END),
+    refused("form-feed-separator", b"GET /\x0cHTTP/1.1\r\n" + _END),
+    refused("target-missing", b"GET HTTP/1.1\r\n" + _END),
+    refused("four-words", b"GET / HTTP/1.1 HTTP/1.1\r\n" + _END),
+    refused("bare-lf-after-request-line", b"GET / HTTP/1.1\n" + _END, why="RFC 9112 §2.2 lets us refuse"),
+    refused("bare-cr-after-request-line", b"GET / HTTP/1.1\r" + _END),
+    refused("bare-cr-in-request-line", b"GET /\rx HTTP/1.1\r\n" + _END, why="RFC 9112 §2.2"),
+    refused("doubled-cr", b"GET / HTTP/1.1\r\r\n" + _END),
+    refused("whitespace-line-after-request-line", b"GET / HTTP/1.1\r\n \r\n" + _END, why="RFC 9112 §2.2"),
+    refused("folded-request-line", b"GET / HTTP/1.1\r\n Host: bus-service\r\n\r\n", why="RFC 9112 §2.2"),
+    RequestCase("leading-crlf", CRLF + GET + CRLF, becomes(GET), why="RFC 9112 §2.2: one is ignored"),
+    refused(
+        "leading-crlf-twice", CRLF * 2 + GET + CRLF, why="RFC 9112 §2.2 asks for at least one, we stop there"
+    ),
+    refused("leading-bare-lf", b"\n" + GET + CRLF),
+    refused("leading-bare-cr", b"\r" + GET + CRLF),
+    refused("leading-nul", b"\x00" + GET + CRLF),
+    refused("binary", b"\x00\x01\x02\x03\r\n\r\n"),
+    refused("ssh-banner", b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+    refused("response-instead", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    RequestCase(
+        "http2-preface",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+        Closed(),
+        why="nothing to tunnel to; an answer in HTTP/1.1 would mean nothing to this client",
+    ),
+    RequestCase(
+        "tls-client-hello",
+        b"\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03"
+        + bytes(range(32))
+        + b"\x00\x00\x02\x13\x01\x01\x00\x00\x00",
+        Closed(),
+        why="nothing to tunnel to",
+    ),
+    RequestCase("tls-1-2-record", b"\x16\x03\x03\x00\x05hello", Closed(), why="nothing to tunnel to"),
+)

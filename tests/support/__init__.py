@@ -1,0 +1,1 @@
+"""What tests stand on: real peers, scripted upstreams, the sidecar as a process, and a reader of messages."""
