@@ -501,7 +501,7 @@ class Exchange:
         self._deadline_timer = self._hedge_timer = None
         self._body = None
         self.side.stats.in_flight -= 1
-        self.side.stats.statuses[self.status] += 1
+        self.side.stats.answered(self.status)
         self.side.finished(self, now)
         if cut:
             self.down.cut()

@@ -78,9 +78,13 @@ class ProxyStats:
         self.refusals: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self.ignored_signals: Counter[str] = Counter()
-        self.statuses: Counter[int] = Counter()
+        self.statuses: dict[int, int] = {}
         self.overhead = Histogram(OVERHEAD_BUCKETS_S)
         self.endpoints: dict[tuple[str, str], EndpointStats] = {}
+
+    def answered(self, status: int) -> None:
+        """One more response with this status; 0: none was sent."""
+        self.statuses[status] = self.statuses.get(status, 0) + 1
 
     def of(self, service: str, address: str) -> EndpointStats:
         """Counters of an endpoint, made when first needed."""

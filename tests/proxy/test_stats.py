@@ -89,7 +89,7 @@ def test_new_totals_are_zero() -> None:
 
 def test_two_listeners_count_apart() -> None:
     first, second = ProxyStats(), ProxyStats()
-    first.statuses[200] += 1
+    first.answered(200)
     first.overhead.observe(0.001)
     first.of("bus", A)
     assert (sum(second.statuses.values()), sum(second.overhead.counts), len(second.endpoints)) == (0, 0, 0)

@@ -4,7 +4,6 @@ The head object is its own httptools protocol, so a request costs one object. Fi
 spelled in a memo of rules; an ordinary field costs one dictionary hit.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
@@ -31,8 +30,8 @@ _SIGNAL_PREFIX = contract.SIGNAL_PREFIX.encode()
 _PROTECTED = frozenset((b"host", b"content-length", b"transfer-encoding"))
 _KEEP_ALIVE = frozenset((b"keep-alive", b"Keep-Alive"))
 _UNSET = -3  # no Content-Length and no Transfer-Encoding seen
-_TRAILING_SPACE = re.compile(rb"[ \t]+\r\n")
 _MEMO: Final = 2048  # spellings remembered; a client cannot make them grow
+_SPACE: Final = 32
 _LENGTH_DIGITS: Final = 18  # below 2**63, whatever the digits
 _AUTHORITIES: Final[set[bytes]] = set()
 
@@ -166,6 +165,8 @@ class Http1Request(RequestHead):
         self.coding = b""
 
     def on_header(self, name: bytes, value: bytes, rules: _Rules = _REQUEST_RULES) -> None:
+        if value and value[-1] <= _SPACE:  # llhttp leaves trailing white space in place (RFC 9112 §5.1)
+            value = value.rstrip(b" \t")
         rule = rules[name]
         if rule is None:
             self.fields.append((name, value))
@@ -186,6 +187,8 @@ class Http1Response(ResponseHead):
         self.coding = b""
 
     def on_header(self, name: bytes, value: bytes, rules: _Rules = _RESPONSE_RULES) -> None:
+        if value and value[-1] <= _SPACE:  # llhttp leaves trailing white space in place (RFC 9112 §5.1)
+            value = value.rstrip(b" \t")
         rule = rules[name]
         if rule is None:
             self.fields.append((name, value))
@@ -233,14 +236,6 @@ def _settle_coding(head: Any) -> None:
     head.length = CHUNKED
 
 
-def _trim(raw: bytes) -> bytes:
-    """White space before a line end is not part of a value (RFC 9112 §5.1); llhttp leaves it there."""
-    if b" \r\n" not in raw and b"\t\r\n" not in raw:
-        return raw
-    start, end, fields = raw.partition(b"\r\n")
-    return start + end + _TRAILING_SPACE.sub(b"\r\n", fields)
-
-
 def parse_request(raw: bytes, max_fields: int) -> RequestHead:
     """Read one complete request head, blank line included. Raises `Refused`."""
     match = REQUEST_HEAD.fullmatch(raw)
@@ -252,7 +247,7 @@ def parse_request(raw: bytes, max_fields: int) -> RequestHead:
     head.method, head.target, minor = match.groups()
     head.minor = minor[0] - 48
     head.length = _UNSET
-    _feed(HttpRequestParser(head), head, _trim(raw), refuse)
+    _feed(HttpRequestParser(head), head, raw, refuse)
     if head.coding:
         _settle_coding(head)
     elif head.length == _UNSET:
@@ -281,7 +276,7 @@ def parse_response(raw: bytes, max_fields: int) -> ResponseHead:
     minor, status, phrase = match.groups()
     head.minor, head.status, head.phrase = minor[0] - 48, int(status), phrase or b""
     head.length = _UNSET
-    _feed(HttpResponseParser(head), head, _trim(raw), broken)
+    _feed(HttpResponseParser(head), head, raw, broken)
     if head.coding:
         _settle_coding(head)
     elif head.length == _UNSET:

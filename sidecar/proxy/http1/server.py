@@ -306,7 +306,7 @@ class ServerConnection(Downstream):
             exchange.fail(error)
             return
         self._side.stats.errors[error.reason] += 1
-        self._side.stats.statuses[error.status] += 1
+        self._side.stats.answered(error.status)
         head, body = reply(error, "")
         self.transport.write(encode.response(head, [], chunked=False, close=True) + body)
         self._linger()

@@ -1,0 +1,67 @@
+"""wrk: closed-loop load that saturates, and its numbers exactly (its own report rounds them).
+
+Latency under saturation is the queue's, not the proxy's: with 16 connections it is 16 / throughput. It is
+shown because everybody looks for it; the open loop says what a user would feel.
+"""
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.bench import configs
+
+# Percentiles are microseconds, `summary.duration` too.
+SCRIPT = """\
+done = function(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format(
+    '\\n{"requests":%d,"duration_us":%d,"p50_us":%d,"p99_us":%d,"bad_status":%d,"broken":%d}\\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    e.status, e.connect + e.read + e.write + e.timeout))
+end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """One run of wrk."""
+
+    requests: int
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    failed: int
+
+
+def missing() -> str | None:
+    """Why nothing can be saturated, or None."""
+    return None if shutil.which("wrk") else "wrk is not installed (make packages)"
+
+
+def burst(
+    target: str, path: str, *, connections: int, seconds: float, core: int | None, script: Path
+) -> Burst:
+    """Saturate `target` (`ip:port`) for so long; SCRIPT must be in the file `script`."""
+    pin = ["taskset", "-c", str(core)] if core is not None else []
+    load = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s", "--latency"]
+    what = ["-H", f"Host: {configs.AUTHORITY}", "-s", str(script), f"http://{target}{path}"]
+    done = subprocess.run(
+        [*pin, *load, *what], capture_output=True, text=True, timeout=seconds + 20, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"wrk exited {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
+    return parse(done.stdout)
+
+
+def parse(output: str) -> Burst:
+    """The JSON line our script adds at the end of wrk's report."""
+    said = json.loads(output.strip().splitlines()[-1])
+    return Burst(
+        requests=said["requests"],
+        requests_per_s=said["requests"] / said["duration_us"] * 1e6,
+        p50_ms=said["p50_us"] / 1000,
+        p99_ms=said["p99_us"] / 1000,
+        failed=said["bad_status"] + said["broken"],
+    )
