@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import sys
 from collections.abc import Iterator
 
@@ -31,6 +32,7 @@ def main() -> None:
 def _run() -> int:
     try:
         settings = from_env(os.environ)
+        _raise_file_limit()
         uvloop.run(_serve(settings))
     except ConfigError as error:
         for mistake in error.mistakes:
@@ -40,6 +42,13 @@ def _run() -> int:
         print(f"equilibrium-sidecar: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _raise_file_limit() -> None:
+    """A connection is a file: take all the container allows, since 1,024 would be 500 requests in flight."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _serve(settings: Settings) -> None:
