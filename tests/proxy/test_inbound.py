@@ -140,7 +140,12 @@ async def test_the_mesh_key_proves_a_connection_once() -> None:
 
 @pytest.mark.parametrize(
     "forged",
-    [_signed(key=b"another"), _signed(workload="default/admin"), _signed(path_=b"/y"), b"X-GT-Auth: v1 x\r\n"],
+    [
+        _signed(key=b"another"),
+        _signed(workload="default/admin"),
+        _signed(path_=b"/y"),
+        b"X-GT-Auth: v1 x\r\n",
+    ],
     ids=["key", "workload", "path", "garbage"],
 )
 async def test_a_forged_proof_makes_a_stranger(forged: bytes) -> None:

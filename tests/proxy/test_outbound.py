@@ -33,7 +33,7 @@ async def test_an_absolute_form_replaces_host() -> None:
 async def test_tracing_and_idempotency_fields_arrive_byte_identical() -> None:
     fields = (
         b"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n"
-        b"X-B3-TraceId: 80f198ee56343ba864fe8b2a57d3eff7\r\nIDEMPOTENCY-key: \"8e03978e\"\r\n"
+        b'X-B3-TraceId: 80f198ee56343ba864fe8b2a57d3eff7\r\nIDEMPOTENCY-key: "8e03978e"\r\n'
     )
     async with path(answer_ok) as mesh:
         await mesh.ask(post(b"x", fields))

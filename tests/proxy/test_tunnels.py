@@ -118,7 +118,9 @@ CLIENT_HELLO = b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03"
 
 
 @pytest.mark.parametrize("opaque", [PREFACE, CLIENT_HELLO], ids=["h2", "tls"])
-async def test_other_protocols_without_an_original_destination_are_closed_without_a_word(opaque: bytes) -> None:
+async def test_other_protocols_without_an_original_destination_are_closed_without_a_word(
+    opaque: bytes,
+) -> None:
     async with path(answer_ok) as mesh:
         reader, writer = await mesh.connect()
         writer.write(opaque)
