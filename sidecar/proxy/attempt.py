@@ -105,29 +105,29 @@ class Attempt:
         """A tunnel ended."""
         self._stats.succeeded += 1
         self._service.succeeded(self.ticket, now, None)
-        self._close(reusable=False)
+        self._close(now, reusable=False)
 
     def fail(self, now: float, error: ExchangeError) -> None:
         """The endpoint's fault, without a usable response."""
         kind = next((kind for of, kind in _KINDS if isinstance(error, of)), "reset")
         self._stats.failed += 1
         self._service.failed(self.ticket, now, None, kind)
-        self._close(reusable=False)
+        self._close(now, reusable=False)
 
     def abandon(self, now: float) -> None:
         """Nobody wants the answer any more."""
         self._stats.abandoned += 1
         self._service.abandoned(self.ticket, now)
-        self._close(reusable=False)
+        self._close(now, reusable=False)
 
-    def leave(self, *, reusable: bool) -> None:
+    def leave(self, now: float, *, reusable: bool) -> None:
         """The response has been read; the connection may serve another exchange if both messages ended exactly."""
-        self._close(reusable=reusable)
+        self._close(now, reusable=reusable)
 
-    def _close(self, *, reusable: bool) -> None:
+    def _close(self, now: float, *, reusable: bool) -> None:
         if self.open:
             self.open = False
-            self._pool.release(self, reusable=reusable)
+            self._pool.release(self, now, reusable=reusable)
 
     def _congestion(self) -> float | None:
         if self.head is None or self.head.signals is None:

@@ -179,7 +179,7 @@ class Exchange:
         if self.deadline is not None:
             left = max(0.0, self.deadline - clock.now())
             self._deadline_timer = self.side.loop.call_later(left, self._deadline_passed)
-        self._try()
+        self._try(self.started)
 
     def request_data(self, data: bytes, end: bool, trailers: Fields | None) -> None:
         """More of the request body."""
@@ -232,18 +232,15 @@ class Exchange:
 
     # -- attempts
 
-    def _try(self) -> None:
+    def _try(self, now: float) -> None:
         service = self.service
         assert service is not None  # noqa: S101 (set by found)
-        now = clock.now()
         try:
             ticket = service.pick(self.route, now, self._tried, self.head.replayable)
         except NoEndpoint:
             self.fail(self._last_error or Unavailable(f"{service.name} has no endpoint that can be used"))
             return
         self.tries += 1
-        if self.side.retries:
-            self._tried |= {ticket.endpoint}
         pool = self.side.pools.get(ticket.endpoint)
         stats = self.side.stats.of(service.name, ticket.endpoint)
         attempt = Attempt(self, service, ticket, pool, stats, self.tries, fresh=self._fresh)
@@ -283,7 +280,7 @@ class Exchange:
 
     def on_head(self, attempt: Attempt, head: ResponseHead, data: bytes, end: bool) -> None:
         """The final response begins."""
-        now = self.last_active = clock.now()
+        now = self.last_active = attempt.upstream.arrived if attempt.upstream is not None else clock.now()
         attempt.first_byte(now)
         if head.status in RETRYABLE_STATUS and self._retry_status(attempt, head, end, now):
             return
@@ -324,10 +321,10 @@ class Exchange:
         unsent, stale = attempt.upstream is None, attempt.stale
         if stale:  # the keep-alive race (RFC 9112 §9.3.1) says nothing about the endpoint
             attempt.abandon(now)
-            self._tried -= {attempt.ticket.endpoint}
             self._fresh = True  # other idle connections may be as old
         else:
             attempt.fail(now, error)
+            self._exclude(attempt)
         if self.responded:
             self.reason = error.reason
             self._end(now, cut=True)
@@ -357,9 +354,10 @@ class Exchange:
         if not self.side.retries or not (others or self._may_retry(unsent=bool(reason), stale=False)):
             return False
         self._drop(attempt)
+        self._exclude(attempt)
         attempt.head = head
         attempt.settle(now)
-        attempt.leave(reusable=end and self.complete)
+        attempt.leave(now, reusable=end and self.complete)
         if not others:
             self._retry(now)
         return True
@@ -368,7 +366,7 @@ class Exchange:
         self.side.stats.retries += 1
         if not self._credit_held:
             self.down.resume_request()  # the lost connection may have been the one that could not take more
-        self._try()
+        self._try(now)
 
     def _plan_hedge(self, attempt: Attempt) -> None:
         if attempt.number > 1 or not self.side.retries or self.head.method not in HEDGEABLE:
@@ -381,12 +379,22 @@ class Exchange:
         self._hedge_timer = None
         if self.finished or self.responded or self.interim_sent or self.service is None:
             return
-        if len(self._tried) < len(self.service.endpoints) and self.service.budget.withdraw(clock.now()):
+        now = clock.now()
+        for attempt in self.attempts:
+            self._exclude(attempt)
+        if len(self._tried) < len(self.service.endpoints) and self.service.budget.withdraw(now):
             self.side.stats.hedges += 1
-            self._try()
+            self._try(now)
+
+    def _exclude(self, attempt: Attempt) -> None:
+        """Further attempts go elsewhere; inbound there is no elsewhere."""
+        if self.side.retries:
+            self._tried |= {attempt.ticket.endpoint}
 
     def _only(self, attempt: Attempt) -> None:
         """`attempt` has won: the other copy is cancelled and says nothing about its endpoint."""
+        if len(self.attempts) == 1:
+            return
         for other in self.attempts:
             if other is not attempt:
                 other.abandon(clock.now())
@@ -460,7 +468,7 @@ class Exchange:
     def _complete(self, attempt: Attempt, now: float) -> None:
         self._drop(attempt)
         attempt.settle(now)
-        attempt.leave(reusable=self.complete)
+        attempt.leave(now, reusable=self.complete)
         self._end(now)
 
     def fail(self, error: ExchangeError) -> None:

@@ -99,5 +99,9 @@ class ResponseHead:
         """1xx, except the 101 that ends HTTP on this connection."""
         return self.status < 200 and self.status != 101
 
+    def drop(self, name: bytes) -> None:
+        """Remove a field, given in lower case."""
+        self.fields = [field for field in self.fields if field[0].lower() != name]
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status} {self.length}>"

@@ -33,9 +33,7 @@ class Outbound(Listener):
 
     name: ClassVar[str] = "outbound"
 
-    def __init__(
-        self, around: Surroundings, resolver: Resolver, congestion: Callable[[], bytes | None]
-    ) -> None:
+    def __init__(self, around: Surroundings, resolver: Resolver, congestion: Callable[[], bytes]) -> None:
         super().__init__(around, around.identity.source)
         self._resolver = resolver
         self._congestion = congestion
@@ -81,10 +79,7 @@ class Outbound(Listener):
         assert exchange.service is not None  # noqa: S101 (there is an attempt)
         if not exchange.service.mesh:
             return [self._via]
-        fields = [self._via, self._caller]
-        congestion = self._congestion()
-        if congestion is not None:
-            fields.append((_CONGESTION, congestion))
+        fields = [self._via, self._caller, (_CONGESTION, self._congestion())]
         if attempt.number > 1:
             fields.append((_ATTEMPT, b"%d" % attempt.number))
         if exchange.deadline is not None or self._deadline_always:

@@ -108,7 +108,7 @@ class Pool:
         idle = self.idle
         while idle and not attempt.fresh:
             upstream = idle.pop()
-            if not upstream.closing and clock.now() - upstream.born < self.limits.pool_age_s:
+            if not upstream.closing and attempt.ticket.picked_at - upstream.born < self.limits.pool_age_s:
                 upstream.attempt = attempt
                 attempt.connected(upstream)
                 return
@@ -129,7 +129,7 @@ class Pool:
             if only is not None and only not in self.dialing:
                 upstream.close()
             else:
-                self._offer(upstream, only)
+                self._offer(upstream, clock.now(), only)
 
     def _refused(self, only: Attempt | None, error: ExchangeError) -> None:
         if only is None and self.dialing:
@@ -138,7 +138,7 @@ class Pool:
             self.dialing.remove(only)
             only.lost(error)
 
-    def _offer(self, upstream: Upstream, only: Attempt | None = None) -> None:
+    def _offer(self, upstream: Upstream, now: float, only: Attempt | None = None) -> None:
         if self.dialing:
             attempt = self.dialing.popleft() if only is None else only
             if only is not None:
@@ -148,10 +148,10 @@ class Pool:
         elif self.retired:
             upstream.close()
         else:
-            upstream.idle_since = clock.now()
+            upstream.idle_since = now
             self.idle.append(upstream)
 
-    def release(self, attempt: Attempt, *, reusable: bool) -> None:
+    def release(self, attempt: Attempt, now: float, *, reusable: bool) -> None:
         """An attempt is over, wherever it was: give back its slot and its connection."""
         if not attempt.has_slot:
             if attempt in self.pending:
@@ -165,7 +165,7 @@ class Pool:
         else:
             upstream.attempt = None
             if reusable and upstream.reusable():
-                self._offer(upstream)
+                self._offer(upstream, now)
             else:
                 upstream.close()
         if self.pending and self.active < self.limits.in_flight:

@@ -33,7 +33,18 @@ _DONE: Final = 4
 class Decoder:
     """Feed bytes after the head; get payload out. Any cut of the input gives the same payload and verdict."""
 
-    __slots__ = ("_buffer", "_fault", "_left", "_max_bytes", "_max_fields", "_state", "rest", "trailers")
+    __slots__ = (
+        "_buffer",
+        "_fault",
+        "_judged",
+        "_left",
+        "_max_bytes",
+        "_max_fields",
+        "_section",
+        "_state",
+        "rest",
+        "trailers",
+    )
 
     def __init__(self, fault: Callable[[str], Any], max_bytes: int, max_fields: int) -> None:
         self._fault = fault  # raises the refusal a rule names
@@ -41,6 +52,8 @@ class Decoder:
         self._buffer = b""
         self._state = _SIZE
         self._left = 0
+        self._section = bytearray()  # trailers
+        self._judged = 0  # bytes of it known to be well-formed lines
         self.trailers: Fields = []
         self.rest = b""  # bytes after the end of the body
 
@@ -51,11 +64,14 @@ class Decoder:
 
     def feed(self, data: bytes) -> bytes:
         """Payload completed by `data`, in one piece."""
+        if self._state == _TRAILERS:
+            self._trailers(data)
+            return b""
         if self._buffer:
             data, self._buffer = self._buffer + data, b""
         parts: list[bytes] = []
         at = 0
-        while at >= 0 and self._state != _DONE:
+        while at >= 0:
             at = self._step(data, at, parts)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -72,9 +88,7 @@ class Decoder:
                 return -1
             self._state = _DATA_END
             return at + len(piece)
-        if self._state == _DATA_END:
-            return self._data_end(data, at)
-        return self._trailers(data, at)
+        return self._data_end(data, at)
 
     def _size(self, data: bytes, at: int) -> int:
         match = _SIZE_LINE.match(data, at)
@@ -84,8 +98,12 @@ class Decoder:
             self._buffer = data[at:]
             return -1
         self._left = int(match[1], 16)
-        self._state = _DATA if self._left else _TRAILERS
-        return match.end()
+        if self._left:
+            self._state = _DATA
+            return match.end()
+        self._state = _TRAILERS
+        self._trailers(data[match.end() :])
+        return -1
 
     def _data_end(self, data: bytes, at: int) -> int:
         end = data[at : at + 2]
@@ -97,30 +115,37 @@ class Decoder:
         self._buffer = end
         return -1
 
-    def _trailers(self, data: bytes, at: int) -> int:
-        if data.startswith(b"\r\n", at):
-            end = at
+    def _trailers(self, data: bytes) -> None:
+        """The trailer section, up to its empty line; every byte is looked at once, however it is cut."""
+        section = self._section
+        before = len(section)
+        section += data
+        if section.startswith(b"\r\n"):
+            end = 2
         else:
-            end = data.find(b"\r\n\r\n", at) + 2
-            if end < 2:
-                return self._wait_for_trailers(data, at)
-        section = data[at : end + 2]
-        if len(section) > self._max_bytes or section.count(b"\n") - 1 > self._max_fields:
+            end = section.find(b"\r\n\r\n", max(0, before - 3)) + 4
+            if end < 4:
+                self._judge_lines(before)
+                return
+        if end > self._max_bytes or section.count(b"\n", 0, end) - 1 > self._max_fields:
             self._fault("trailer-bytes")
-        if not TRAILERS.fullmatch(section):
+        if not TRAILERS.fullmatch(section, 0, end):
             self._fault("trailer")
-        self.trailers = _passed_on(section)
-        self._state, self.rest = _DONE, data[end + 2 :]
-        return -1
+        self.trailers = _passed_on(bytes(section[:end]))
+        self.rest = bytes(section[end:])
+        self._state = _DONE
+        section.clear()
 
-    def _wait_for_trailers(self, data: bytes, at: int) -> int:
-        if len(data) - at > self._max_bytes:
+    def _judge_lines(self, before: int) -> None:
+        """An incomplete section that is already too large or malformed need not be waited for."""
+        section = self._section
+        if len(section) > self._max_bytes:
             self._fault("trailer-bytes")
-        # Only words of haste: the complete section is judged anyway. Once a line, not once a byte.
-        if data.endswith(b"\n") and not TRAILERS.fullmatch(data[at:] + b"\r\n"):
-            self._fault("trailer")
-        self._buffer = data[at:]
-        return -1
+        lines_end = section.rfind(b"\n", before) + 1
+        if lines_end:
+            if not TRAILERS.fullmatch(section[self._judged : lines_end] + b"\r\n"):
+                self._fault("trailer")
+            self._judged = lines_end
 
 
 def _passed_on(section: bytes) -> Fields:

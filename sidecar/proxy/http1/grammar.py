@@ -129,14 +129,16 @@ def _diagnose_start(start: bytes, kind: str) -> str:
     return "version" if _VERSION.fullmatch(start) else "start-line"
 
 
-def diagnose_partial(head: bytes | bytearray, kind: str, scanned: int) -> str | None:
+def diagnose_partial(head: bytes | bytearray, kind: str, scanned: int = 0) -> str | None:
     """A rule that an incomplete head breaks for sure, or None: a bad client need not be waited for.
 
-    `scanned` bytes have been judged before.
+    `scanned` bytes have been judged before. The start line is `diagnose_line`'s.
     """
-    if _PARTIAL.search(head, max(0, scanned - 1)):
-        return diagnose(bytes(head), kind)
-    end = head.find(b"\r\n")
-    if end >= 0 and scanned <= end + 2 and not _START_LINE[kind].fullmatch(head, 0, end):
-        return _diagnose_start(bytes(head[:end]), kind)
-    return None
+    return diagnose(bytes(head), kind) if _PARTIAL.search(head, max(0, scanned - 1)) else None
+
+
+def diagnose_line(head: bytes | bytearray, end: int, kind: str) -> str | None:
+    """What is wrong with the start line `head[:end]`, or None."""
+    if _START_LINE[kind].fullmatch(head, 0, end):
+        return None
+    return _diagnose_start(bytes(head[:end]), kind)

@@ -16,6 +16,7 @@ from httptools import (
 )
 
 from sidecar import contract
+from sidecar.errors import ExchangeError
 from sidecar.proxy.http1.grammar import (
     AUTHORITY,
     REQUEST_HEAD,
@@ -33,6 +34,7 @@ _UNSET = -3  # no Content-Length and no Transfer-Encoding seen
 _MEMO: Final = 2048  # spellings remembered; a client cannot make them grow
 _SPACE: Final = 32
 _LENGTH_DIGITS: Final = 18  # below 2**63, whatever the digits
+_LONGEST: Final = 256  # bytes of a spelling worth remembering
 _AUTHORITIES: Final[set[bytes]] = set()
 
 FieldRule = Callable[[Any, bytes, bytes], None]
@@ -50,7 +52,7 @@ class _Rules(dict[bytes, FieldRule | None]):
         rule = self._rules.get(lower)
         if rule is None and lower.startswith(_SIGNAL_PREFIX):
             rule = _signal
-        if len(self) < _MEMO:
+        if len(self) < _MEMO and len(name) <= _LONGEST:
             self[name] = rule
         return rule
 
@@ -94,7 +96,7 @@ def check_authority(value: bytes, fault: Callable[[str], Any]) -> None:
         fault("userinfo" if b"@" in value else "host")
     elif match[1] is not None and int(match[1]) > 65535:
         fault("host")
-    elif len(_AUTHORITIES) < _MEMO:
+    elif len(_AUTHORITIES) < _MEMO and len(value) <= _LONGEST:
         _AUTHORITIES.add(value)
 
 
@@ -208,8 +210,8 @@ def _feed(parser: Any, head: Any, raw: bytes, fault: Callable[[str], Any]) -> No
     except HttpParserInvalidMethodError:
         fault("method")
     except HttpParserError as error:
-        if error.__context__ is not None:
-            raise error.__context__ from None
+        if isinstance(error.__context__, ExchangeError):
+            raise error.__context__ from None  # our own verdict, raised inside a callback
         _explain(head, raw)
         fault("method" if "method" in str(error) else "llhttp")  # RTSP's are known to llhttp, and not HTTP's
 
@@ -355,6 +357,8 @@ def _apply_connection(head: RequestHead | ResponseHead, fault: Callable[[str], A
         head.upgrade = b""
     named = set(tokens) - {b"close", b"keep-alive", b"upgrade", b""}
     if named:
+        if isinstance(head, RequestHead) and b"idempotency-key" in named:
+            head.idempotency_key = False  # the next hop will not see it
         head.fields = [field for field in head.fields if field[0].lower() not in named]
 
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Final, NoReturn, Protocol
 
 from sidecar.proxy.http1.chunked import Decoder
-from sidecar.proxy.http1.grammar import broken, diagnose_partial, refuse
+from sidecar.proxy.http1.grammar import broken, diagnose_line, diagnose_partial, refuse
 from sidecar.proxy.http1.heads import parse_request, parse_response
 from sidecar.proxy.limits import Limits
 from sidecar.proxy.message import CHUNKED, Fields, RequestHead, ResponseHead
@@ -48,13 +48,14 @@ _DONE: Final = 4
 class _Reader(ABC):
     """What both directions share: the buffer, and delimiting a body."""
 
-    __slots__ = ("_chunks", "_left", "_limits", "_scanned", "_state", "buffer", "trailers")
+    __slots__ = ("_chunks", "_left", "_limits", "_line_judged", "_scanned", "_state", "buffer", "trailers")
     _kind: ClassVar[str] = ""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.buffer = bytearray()  # an incomplete head, or what came after the message
         self._scanned = 0
+        self._line_judged = False
         self._state = _HEAD
         self._left = 0
         self._chunks: Decoder | None = None
@@ -91,17 +92,33 @@ class _Reader(ABC):
             self._judge_partial()
             return None
         self._scanned = 0
+        self._line_judged = False
         if end > self._limits.head_bytes:
-            self._fault("head-bytes")
+            self._too_large(data)
         return (data, b"") if end == len(data) else (data[:end], data[end:])
 
     def _judge_partial(self) -> None:
+        """Refuse early what is bad already; every byte is looked at once."""
         if len(self.buffer) > self._limits.head_bytes:
-            self._fault("head-bytes")
+            self._too_large(bytes(self.buffer))
         rule = diagnose_partial(self.buffer, self._kind, self._scanned)
+        if rule is None and not self._line_judged:
+            end = self.buffer.find(b"\r\n", max(0, self._scanned - 1))
+            if end >= 0:
+                self._line_judged = True
+                rule = diagnose_line(self.buffer, end, self._kind)
         if rule is not None:
             self._fault(rule)
         self._scanned = len(self.buffer)
+
+    def _too_large(self, head: bytes) -> None:
+        """What is malformed within the limit is malformed, however much follows and however it was cut."""
+        within = head[: self._limits.head_bytes]
+        end = within.find(b"\r\n")
+        rule = diagnose_partial(within, self._kind)
+        if rule is None and end >= 0:
+            rule = diagnose_line(within, end, self._kind)
+        self._fault(rule or "head-bytes")
 
     def _begin_body(self, length: int) -> None:
         self.trailers = None
@@ -236,6 +253,8 @@ class ResponseReader(_Reader):
             taken = self._take_head(data)
             while taken is not None:
                 taken = self._one_head(*taken)
+        elif self._state == _DONE:
+            self.buffer += data
         else:
             payload = self._body(data)
             if payload or self._state == _DONE:
@@ -247,6 +266,7 @@ class ResponseReader(_Reader):
             self._interims += 1
             if self._interims > self.MAX_INTERIM:
                 broken("interim-flood")
+            head.drop(b"content-length")  # RFC 9110 §8.6: a 1xx has none
             self._sink.interim(head)
             return self._take_head(rest) if rest else None
         self._frame(head)
@@ -257,7 +277,7 @@ class ResponseReader(_Reader):
         """RFC 9112 §6.3, rules 1 and 2: these have no body, whatever their fields say."""
         if head.status in (204, 101):
             head.length = 0
-            head.fields = [field for field in head.fields if field[0].lower() != b"content-length"]
+            head.drop(b"content-length")
         elif self._bodiless or head.status == 304:
             head.length = 0  # what a Content-Length says is about the representation, not about this message
         self._begin_body(head.length)

@@ -221,7 +221,7 @@ class ServerConnection(Downstream):
         elif self._close_after or self._heard_all() or self._side.draining:
             self.transport.close()
         else:
-            self._next()
+            self._next(exchange.last_active)
 
     def pause_request(self) -> None:
         if not self._paused and not self.transport.is_closing():
@@ -239,10 +239,11 @@ class ServerConnection(Downstream):
         """The client has closed its half, and every request it sent before has been taken up."""
         return self.half_closed and not self._reader.buffer
 
-    def _next(self) -> None:
+    def _next(self, finished: float) -> None:
         """The next request: pipelined ones take turns with everybody else's events."""
-        self._heard = self._arrived = clock.now()
+        self._heard = finished
         if self._reader.buffer:
+            self._arrived = clock.now()
             self._side.loop.call_soon(self._read_pipelined)
         else:
             self._reader.next()
