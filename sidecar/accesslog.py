@@ -7,7 +7,6 @@ a thread writes them every quarter second; a full disk or a slow reader costs li
 import os
 import random
 from collections import Counter
-from pathlib import Path
 from typing import Final
 
 import orjson
@@ -18,6 +17,7 @@ from sidecar.proxy.exchange import Exchange
 from sidecar.proxy.http1.server import ServerConnection
 
 FLUSH_S: Final = 0.25
+_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK
 _MOST_LINES: Final = 20_000
 
 
@@ -31,8 +31,7 @@ class AccessLog:
         self._lines: list[bytes] = []
         self._rest = b""
         try:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
-            self._fd = 1 if path == "-" else os.open(Path(path), flags, 0o640)
+            self._fd = _open_stdout() if path == "-" else os.open(path, _FLAGS | os.O_CREAT, 0o640)
         except OSError as error:
             raise ConfigError([f"EQUILIBRIUM_ACCESS_LOG={path!r}: {error.strerror}"]) from error
 
@@ -67,8 +66,15 @@ class AccessLog:
     def close(self) -> None:
         """Write the last lines."""
         self.flush()
-        if self._fd != 1:
-            os.close(self._fd)
+        os.close(self._fd)
+
+
+def _open_stdout() -> int:
+    """Standard output as a description of our own: non-blocking without making anybody else's so."""
+    try:
+        return os.open("/proc/self/fd/1", _FLAGS)
+    except OSError:  # a socket cannot be opened again
+        return os.dup(1)
 
 
 def _entry(listener: str, exchange: Exchange, now: float) -> dict[str, object]:

@@ -5,12 +5,14 @@ the pod works), or `X-GT-Auth` with the mesh key; anything else is 401.
 """
 
 import ipaddress
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 import orjson
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import CollectorRegistry
 
@@ -56,7 +58,7 @@ class Admin:
                 web.post("/quitquitquit", self._quit),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, logger=_quiet_logger())
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()
@@ -85,11 +87,11 @@ class Admin:
             return _is_loopback(request.remote) and "Origin" not in request.headers  # no page in a browser
         if self._verifier is None:
             return False
-        workload = signals.parse_workload(request.headers.get(contract.CALLER, "").encode("latin-1"))
+        workload = signals.parse_workload(request.headers.get(contract.CALLER, "").encode("utf-8", "replace"))
         return workload is not None and self._verifier.verify(
-            value.encode("latin-1", "replace"),
+            value.encode("utf-8", "replace"),
             method=request.method.encode(),
-            path=request.raw_path.encode("latin-1", "replace"),
+            path=request.raw_path.encode("utf-8", "surrogateescape"),
             body=await request.read(),
             workload=workload,
             now_unix_s=clock.wall_s(),
@@ -122,6 +124,21 @@ class Admin:
     async def _quit(self, request: web.Request) -> web.StreamResponse:
         self._controls.quit()
         return web.Response(text="stopping\n")
+
+
+class _NoNoise(logging.Filter):
+    """What strangers send is answered 400; a traceback each would let them fill the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        return kind is None or not issubclass(kind, HttpProcessingError)
+
+
+def _quiet_logger() -> logging.Logger:
+    logger = logging.getLogger("equilibrium.admin")
+    if not logger.filters:
+        logger.addFilter(_NoNoise())
+    return logger
 
 
 def _is_loopback(remote: str | None) -> bool:

@@ -32,7 +32,7 @@ from sidecar.proxy.inbound import Inbound
 from sidecar.proxy.listener import Identity, ListenError, Surroundings
 from sidecar.proxy.original_dst import join
 from sidecar.proxy.outbound import Outbound
-from sidecar.proxy.resolve import Resolver
+from sidecar.proxy.resolve import EXTERNAL, Resolver
 from sidecar.proxy.upstream import SWEEP_S
 from sidecar.proxy.wheel import Wheel
 from sidecar.settings import Settings
@@ -111,17 +111,17 @@ class Sidecar:
             )
         )
         key = self._settings.mesh_key_bytes
-        controls = Controls(self._not_ready, self.state, self.drain, self._stop.set)
+        controls = Controls(self._not_ready, self.state, self.drain, self.stop)
         return Admin(controls, registry, Verifier(key) if key else None)
 
     # -- running
 
     async def run(self) -> None:
         """Serve until told to stop; then drain. Raises `ListenError` when a port is taken."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self.stop)
         try:
             await self._start()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._loop.add_signal_handler(number, self._stop.set)
             await self._stop.wait()
             await self._drained()
         finally:
@@ -179,10 +179,11 @@ class Sidecar:
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            now = clock.now()
             in_use = {a for service in self.catalog.services.values() for a in service.endpoints}
-            self.outbound.pools.keep_only(in_use | self._resolver.addresses())
-            self.inbound.pools.sweep(now)
+            external = self._resolver.addresses()
+            self.outbound.pools.keep_only(in_use | external)
+            self.outbound.stats.keep_only(EXTERNAL, external)
+            self.inbound.keep_house()
 
     async def _write_log(self) -> None:
         while self._access_log is not None:
@@ -190,6 +191,11 @@ class Sidecar:
             await asyncio.to_thread(self._access_log.flush)
 
     # -- stopping
+
+    def stop(self) -> None:
+        """Drain and exit, even in the middle of starting."""
+        self._stop.set()
+        self._heard.set()
 
     def drain(self) -> None:
         """Stop accepting; connections close as their requests end."""

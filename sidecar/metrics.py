@@ -44,6 +44,7 @@ class SidecarCollector(Collector):
         self._inbound = inbound
         self._events = events
         self._per_endpoint = per_endpoint
+        self._shown: dict[str, set[str]] = {}
 
     def collect(self) -> Iterator[Metric]:
         """One scrape."""
@@ -51,7 +52,7 @@ class SidecarCollector(Collector):
         yield from self._requests(now_known)
         yield from self._routing(now_known.values())
         yield from self._listeners()
-        yield from self._program(now_known.values())
+        yield from self._program()
 
     # -- per endpoint
 
@@ -73,26 +74,28 @@ class SidecarCollector(Collector):
 
     def _merged(self, known: dict[str, Service]) -> dict[tuple[str, str], "_Sum"]:
         """Endpoint counters under the labels they are shown with."""
-        busiest = self._busiest()
+        shown = self._choose()
         merged: dict[tuple[str, str], _Sum] = {}
         for (name, address), stats in self._outbound.stats.endpoints.items():
             endpoint = known[name].endpoints.get(address) if name in known else None
             action = endpoint.label if endpoint is not None else address
             if not self._per_endpoint:
                 action = "all"
-            elif address not in busiest[name]:
+            elif address not in shown[name]:
                 action = OTHER
             merged.setdefault((name, action), _Sum()).add(stats)
         return merged
 
-    def _busiest(self) -> dict[str, set[str]]:
-        by_service: dict[str, list[tuple[int, str]]] = {}
+    def _choose(self) -> dict[str, set[str]]:
+        """Endpoints with series of their own. Once shown, one stays until it leaves: counters never go back."""
+        by_service: dict[str, dict[str, int]] = {}
         for (name, address), stats in self._outbound.stats.endpoints.items():
-            by_service.setdefault(name, []).append((sum(stats.latency.counts), address))
-        return {
-            name: {address for _, address in sorted(rows, reverse=True)[:MOST_ENDPOINTS]}
-            for name, rows in by_service.items()
+            attempts = stats.succeeded + stats.failed + stats.abandoned
+            by_service.setdefault(name, {})[address] = attempts
+        self._shown = {
+            name: _fill(self._shown.get(name, set()) & rows.keys(), rows) for name, rows in by_service.items()
         }
+        return self._shown
 
     def _routing(self, services: Iterable[Service]) -> Iterator[Metric]:
         share = GaugeMetricFamily(
@@ -133,16 +136,14 @@ class SidecarCollector(Collector):
             yield gauge
         counters = {
             "requests": "Requests received",
-            "connections_total": "Client connections accepted",
+            "connections_accepted": "Client connections accepted",
             "retries": "Further attempts after a failure",
             "hedges": "Second copies sent to cut the tail",
             "tunnels": "Connections that became pipes",
             "tunnel_bytes": "Bytes moved through pipes",
         }
         for name, text in counters.items():
-            counter = CounterMetricFamily(
-                f"equilibrium_{name.removesuffix('_total')}", text, labels=["listener"]
-            )
+            counter = CounterMetricFamily(f"equilibrium_{name}", text, labels=["listener"])
             for listener in listeners:
                 counter.add_metric([listener.name], getattr(listener.stats, name))
             yield counter
@@ -174,11 +175,11 @@ class SidecarCollector(Collector):
 
     # -- the program
 
-    def _program(self, services: Iterable[Service]) -> Iterator[Metric]:
+    def _program(self) -> Iterator[Metric]:
         failures = CounterMetricFamily(
             "equilibrium_policy_failures", "Exceptions in policy; the request went round robin"
         )
-        failures.add_metric([], sum(service.policy_failures for service in services))
+        failures.add_metric([], self._catalog.policy_failures())
         yield failures
         events = CounterMetricFamily("equilibrium_events", "Things worth knowing, by kind", labels=["kind"])
         for kind, value in sorted(self._events.items()):
@@ -217,6 +218,12 @@ class _Sum:
 
     def __getitem__(self, outcome: str) -> int:
         return self._counts[outcome]
+
+
+def _fill(shown: set[str], attempts: dict[str, int]) -> set[str]:
+    """Up to `MOST_ENDPOINTS`: those already shown, then the busiest."""
+    waiting = sorted((a for a in attempts if a not in shown), key=lambda a: -attempts[a])
+    return shown | set(waiting[: max(0, MOST_ENDPOINTS - len(shown))])
 
 
 def _strings_to(value: object) -> dict[str, object]:

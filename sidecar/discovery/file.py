@@ -13,7 +13,7 @@ from sidecar import clock
 from sidecar.discovery import document
 from sidecar.discovery.source import OnError
 from sidecar.errors import DiscoveryError
-from sidecar.policy.endpoints import Publish
+from sidecar.policy.endpoints import CallersChanged, Publish
 
 LARGEST_BYTES = 16 * 1024 * 1024
 RACY_S = 2.0
@@ -48,6 +48,7 @@ class FileSource:
         self._sight: Sight | None = None
         self._acted_on: bytes | str | None = None
         self._good = document.Snapshot()
+        self._spoken = False
 
     def __repr__(self) -> str:
         return f"FileSource({str(self._path)!r}, {len(self._good.services)} services)"
@@ -76,9 +77,11 @@ class FileSource:
         except DiscoveryError as error:
             self._on_error(error)
             return
-        for event in document.diff(self._good, snapshot):
+        # The first good file always says something, be it that nobody is called: the program waits for it.
+        first = [] if self._spoken else [CallersChanged(snapshot.callers)]
+        for event in document.diff(self._good, snapshot) or first:
             publish(event)
-        self._good = snapshot
+        self._good, self._spoken = snapshot, True
 
 
 def look(path: Path, before: Sight | None) -> Sight:

@@ -123,6 +123,7 @@ class Catalog:
         self._known: dict[str, Caller] = {}
         self._dropped: dict[str, tuple[Caller, float]] = {}  # until when they still count
         self._memo: dict[bytes, Service | None] = {}
+        self._past_failures = 0
 
     def apply(self, event: Event, now: float) -> None:
         """Take what a source says."""
@@ -137,7 +138,8 @@ class Catalog:
     def _apply_endpoints(self, event: EndpointsChanged, now: float) -> None:
         key = (self.canonical(event.host), event.port)
         if event.endpoints is None:
-            self.services.pop(key, None)
+            gone = self.services.pop(key, None)
+            self._past_failures += gone.policy_failures if gone is not None else 0
             return
         service = self.services.get(key)
         if service is None:
@@ -188,6 +190,10 @@ class Catalog:
             return self.services.get((self.canonical(host), port))
         named = self._by_host.get(self.canonical(host), ())
         return named[0] if len(named) == 1 else None
+
+    def policy_failures(self) -> int:
+        """Exceptions in policy since the start, services that have gone included."""
+        return self._past_failures + sum(service.policy_failures for service in self.services.values())
 
     def by_address(self, address: str) -> Service | None:
         """The service an endpoint address belongs to."""

@@ -319,6 +319,11 @@ class Exchange:
         now = clock.now()
         self._drop(attempt)
         unsent, stale = attempt.upstream is None, attempt.stale
+        if isinstance(error, Unavailable):
+            attempt.abandon(now)  # our own shortage, no endpoint's failure, and the same everywhere
+            if not self.attempts:
+                self.fail(error)
+            return
         if stale:  # the keep-alive race (RFC 9112 §9.3.1) says nothing about the endpoint
             attempt.abandon(now)
             self._fresh = True  # other idle connections may be as old

@@ -22,6 +22,7 @@ from sidecar.proxy.message import Fields
 from sidecar.proxy.peer import Peer
 
 _CONGESTION: Final = contract.CONGESTION.encode()
+_APP: Final = "app"
 _MOST_LOCAL: Final = 64
 
 
@@ -68,13 +69,18 @@ class Inbound(Listener):
         """What the caller's router learns from every answer."""
         return [(_CONGESTION, self.congestion())]
 
+    def keep_house(self) -> None:
+        """Once a second: forget original destinations nobody used lately (a stranger may have chosen them)."""
+        self.pools.keep_only(set(self._local))
+        self.stats.keep_only(_APP, set(self._local))
+
     # -- details
 
     def _service(self, address: str) -> Service:
         try:
             return self._local[address]
         except KeyError:
-            service = Service("app", address, 0, Router(rng=random.Random()), mesh=False)  # noqa: S311
+            service = Service(_APP, address, 0, Router(rng=random.Random()), mesh=False)  # noqa: S311
             service.set_endpoints((Endpoint(address),), clock.now())
             self._local[address] = service
             while len(self._local) > _MOST_LOCAL:

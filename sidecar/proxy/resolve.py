@@ -22,6 +22,8 @@ from sidecar.proxy.original_dst import join
 if TYPE_CHECKING:
     from sidecar.proxy.exchange import Exchange
 
+EXTERNAL: Final = "external"
+"""What every destination outside the mesh is called in metrics."""
 SEEK_TIMEOUT_S: Final = 5.0
 _REMEMBER_S: Final = 30.0
 _MOST_EXTERNAL: Final = 1024
@@ -143,7 +145,7 @@ class Resolver:
         return service if until > clock.now() else None
 
     def _remember(self, name: str, address: str) -> Service:
-        service = Service("external", name, 0, Router(rng=random.Random()), mesh=False)  # noqa: S311
+        service = Service(EXTERNAL, name, 0, Router(rng=random.Random()), mesh=False)  # noqa: S311
         service.set_endpoints((Endpoint(address),), clock.now())
         self._external[name] = (service, clock.now() + _REMEMBER_S)
         while len(self._external) > _MOST_EXTERNAL:

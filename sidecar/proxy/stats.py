@@ -68,7 +68,7 @@ class ProxyStats:
 
     def __init__(self) -> None:
         self.connections = 0
-        self.connections_total = 0
+        self.connections_accepted = 0
         self.in_flight = 0
         self.requests = 0
         self.retries = 0
@@ -93,6 +93,10 @@ class ProxyStats:
         except KeyError:
             stats = self.endpoints[service, address] = EndpointStats()
             return stats
+
+    def keep_only(self, service: str, addresses: set[str]) -> None:
+        """Drop every other endpoint of a service whose addresses others choose."""
+        self.forget(service, {a for name, a in self.endpoints if name == service and a not in addresses})
 
     def forget(self, service: str, addresses: set[str]) -> None:
         """Endpoints that left a service take their series with them."""

@@ -130,6 +130,7 @@ class Pool:
                 upstream.close()
             else:
                 self._offer(upstream, clock.now(), only)
+                upstream.resume_response()
 
     def _refused(self, only: Attempt | None, error: ExchangeError) -> None:
         if only is None and self.dialing:

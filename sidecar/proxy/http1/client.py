@@ -1,12 +1,13 @@
 """An HTTP/1.1 connection to an endpoint: writes requests, reads responses, knows when it may be used again."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from typing import Final, cast
 
 from sidecar import clock, contract
-from sidecar.errors import ConnectFailed, ExchangeError, UpstreamFraming, UpstreamReset
+from sidecar.errors import ConnectFailed, ExchangeError, Unavailable, UpstreamFraming, UpstreamReset
 from sidecar.proxy.http1 import chunked, encode
 from sidecar.proxy.http1.reader import ResponseReader
 from sidecar.proxy.limits import Limits
@@ -16,6 +17,9 @@ from sidecar.proxy.upstream import Pool, Upstream
 _IP_BIND_ADDRESS_NO_PORT: Final = (
     24  # linux/in.h: choose the port at connect, so that a source has 28,000 *per peer*
 )
+
+_OURS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM))
+"""Why a connection could not be made that is no endpoint's fault."""
 
 
 class UpstreamConnection(Upstream):
@@ -34,6 +38,7 @@ class UpstreamConnection(Upstream):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.pause_response()  # until somebody has it: a server that speaks first must not speak to nobody
 
     def data_received(self, data: bytes) -> None:
         if self.pipe is not None:
@@ -195,6 +200,8 @@ class Dialer:
             detail = f"{address}: no connection within {self._connect_s:g} s"
         except OSError as error:
             detail = f"{address}: {error.strerror or error}"
+            if error.errno in _OURS:
+                raise Unavailable(f"out of sockets here: {detail}", reason=contract.OVERFLOW) from None
         raise ConnectFailed(detail, reason=self._reason)
 
     async def _open(self, host: str, port: int, pool: Pool) -> UpstreamConnection:

@@ -76,7 +76,7 @@ class ServerConnection(Downstream):
         self.peer, self.original = side.identify(transport)
         side.connections.add(self)
         side.stats.connections += 1
-        side.stats.connections_total += 1
+        side.stats.connections_accepted += 1
         side.wheel.watch(self, self._heard + self._horizon())
 
     def data_received(self, data: bytes) -> None:
@@ -105,6 +105,9 @@ class ServerConnection(Downstream):
             self.half_closed = True
             if not self.exchange.responded and self.exchange.head.minor:
                 self._ask_whether_gone()
+            return True
+        if self._reader.done and self._reader.buffer and self._lingering is None:
+            self.half_closed = True  # a pipelined request is about to be read
             return True
         if not self._reader.at_start and self._lingering is None:
             self._side.stats.refusals["truncated"] += 1
