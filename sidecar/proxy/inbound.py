@@ -6,10 +6,11 @@ congested we are, in the header of every response.
 
 import random
 from collections import OrderedDict
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from sidecar import clock, contract
-from sidecar.errors import LoopDetected
+from sidecar.errors import LoopDetected, Refused
 from sidecar.policy import signals
 from sidecar.policy.endpoints import Endpoint
 from sidecar.policy.router import Router
@@ -22,6 +23,8 @@ from sidecar.proxy.message import Fields
 from sidecar.proxy.peer import Peer
 
 _CONGESTION: Final = contract.CONGESTION.encode()
+_SIGNAL_FIELDS: Final = 16
+_SIGNAL_BYTES: Final = 2048
 _APP: Final = "app"
 _MOST_LOCAL: Final = 64
 
@@ -33,7 +36,13 @@ class Inbound(Listener):
     unreachable: ClassVar[str] = contract.APP_UNREACHABLE
 
     def __init__(self, around: Surroundings, app: str, concurrency: int) -> None:
-        super().__init__(around, None)
+        # Room for what the caller's sidecar adds to a request that was just within its own limits.
+        limits = replace(
+            around.limits,
+            head_bytes=around.limits.head_bytes + _SIGNAL_BYTES,
+            head_fields=around.limits.head_fields + _SIGNAL_FIELDS,
+        )
+        super().__init__(replace(around, limits=limits), None)
         self.retries = False  # the caller's sidecar knows other pods; we know only this one
         self._app = app
         self._concurrency = concurrency
@@ -55,6 +64,9 @@ class Inbound(Listener):
         head, down = exchange.head, exchange.down
         if head.via is not None and any(self._via[1] in value for value in head.via):
             raise LoopDetected("this request has passed through this sidecar before")
+        if head.method == b"CONNECT" and not head.opaque:
+            # A pipe opened by a caller would carry requests to the application that nobody has looked at.
+            raise Refused("CONNECT is not served to others", status=501, reason=contract.UNSUPPORTED)
         original = None
         if isinstance(down, ServerConnection):
             self._read_signals(exchange, down.peer)

@@ -26,7 +26,6 @@ class RequestHead:
         "absolute",
         "authority",
         "connection",
-        "expects_continue",
         "fields",
         "grpc_timeout",
         "idempotency_key",
@@ -34,6 +33,7 @@ class RequestHead:
         "length",
         "method",
         "minor",
+        "opaque",
         "signals",
         "target",
         "upgrade",
@@ -45,12 +45,12 @@ class RequestHead:
         self.target = b""
         self.authority = b""
         self.absolute = False  # the target named the host
+        self.opaque = False  # not HTTP/1: bytes for the connection's original destination
         self.minor = 1
         self.fields: Fields = []
         self.length = 0  # bytes, or CHUNKED
         self.keep_alive = True
         self.upgrade = b""  # b"websocket" or nothing
-        self.expects_continue = False
         self.idempotency_key = False
         self.grpc_timeout = b""
         self.via: list[bytes] | None = None

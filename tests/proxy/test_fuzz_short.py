@@ -6,7 +6,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -228,21 +228,7 @@ PARTS: dict[str, Callable[[int], Iterator[bytes]]] = {
 }
 
 
-QUADRATIC = {
-    "target-byte-by-byte": "grammar.diagnose_partial searches for the line end from the start each time",
-    "trailers-byte-by-byte": "chunked._wait_for_trailers searches and copies from the start each time",
-    "trailers-line-by-line": "chunked._wait_for_trailers judges every line again with each: 3 s for 64 KiB",
-}
-
-
-def _known(names: Iterable[str]) -> list[object]:
-    return [
-        pytest.param(n, marks=pytest.mark.xfail(strict=True, reason=QUADRATIC[n]) if n in QUADRATIC else ())
-        for n in names
-    ]
-
-
-@pytest.mark.parametrize("what", _known(HEADS))
+@pytest.mark.parametrize("what", HEADS)
 def test_a_head_costs_what_its_size_costs(what: str) -> None:
     def read(size: int) -> None:
         head = HEADS[what](size)
@@ -252,7 +238,7 @@ def test_a_head_costs_what_its_size_costs(what: str) -> None:
     assert _growth(read) < 10.0
 
 
-@pytest.mark.parametrize("what", _known(PARTS))
+@pytest.mark.parametrize("what", PARTS)
 def test_parts_cost_what_their_size_costs(what: str) -> None:
     assert _growth(lambda size: reading.requests(PARTS[what](size), LIMITS)) < 10.0
 

@@ -173,3 +173,23 @@ async def test_hedging_is_off_by_default_and_never_for_a_post() -> None:
         for _ in range(2):
             await mesh.ask(post(b"x", b"Idempotency-Key: 1\r\n"))
         assert mesh.outbound.stats.hedges == 0
+
+
+async def test_a_server_that_speaks_first_is_heard_through_connect() -> None:
+    greeted = await asyncio.start_server(_greet, "127.0.0.1", 0)
+    host, port = greeted.sockets[0].getsockname()[:2]
+    async with path(answer_ok) as mesh:
+        mesh.catalog.apply(EndpointsChanged("smtp", 25, (Endpoint(f"{host}:{port}"),)), 0.0)
+        for _ in range(20):
+            reader, writer = await mesh.connect()
+            writer.write(b"CONNECT smtp:25 HTTP/1.1\r\nHost: smtp:25\r\n\r\n")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            assert await asyncio.wait_for(reader.readexactly(9), 5) == b"220 hello"
+            writer.transport.abort()
+    greeted.close()
+
+
+async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"220 hello")
+    await reader.read()
+    writer.close()

@@ -19,7 +19,9 @@ _PARTIAL_LINE = re.compile(rb"[0-9A-Fa-f]{0,16}(?:[ \t]*(?:;[\t\x20-\x7e\x80-\xf
 _FORBIDDEN: Final = frozenset(
     b"transfer-encoding content-length host connection keep-alive te trailer upgrade expect cookie set-cookie "
     b"authorization proxy-authorization proxy-authenticate www-authenticate content-encoding content-type "
-    b"content-range cache-control max-forwards via".split()
+    b"content-range cache-control max-forwards via proxy-connection http2-settings forwarded x-forwarded-for "
+    b"x-forwarded-host x-forwarded-proto range if-match if-none-match if-modified-since if-unmodified-since if-range "
+    b"location vary age date expires idempotency-key grpc-timeout".split()
 )
 _SIGNAL_PREFIX = contract.SIGNAL_PREFIX.encode()
 

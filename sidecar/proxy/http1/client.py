@@ -25,13 +25,13 @@ _OURS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno
 class UpstreamConnection(Upstream):
     """An asyncio protocol (by shape: a compiled class has no interpreted base)."""
 
-    __slots__ = ("_chunked", "_keep", "_paused", "_pool", "_reader", "_sent_all", "_upgrading")
+    __slots__ = ("_chunked", "_keep", "_paused", "_pool", "_reader", "_sent_all", "_upgrading", "_with_body")
 
     def __init__(self, pool: Pool, limits: Limits) -> None:
         super().__init__()
         self._pool = pool
         self._reader = ResponseReader(self, limits)
-        self._chunked = self._upgrading = self._paused = False
+        self._chunked = self._upgrading = self._paused = self._with_body = False
         self._keep = self._sent_all = True
 
     # -- asyncio
@@ -86,7 +86,7 @@ class UpstreamConnection(Upstream):
     def send_request(
         self, head: RequestHead, extra: Fields, data: bytes, end: bool, trailers: Fields | None
     ) -> None:
-        self._keep, self._sent_all = True, end
+        self._keep, self._sent_all, self._with_body = True, end, head.length != 0
         self._chunked = head.length == CHUNKED
         self._upgrading = bool(head.upgrade)
         self._reader.expect(head.method)
@@ -118,6 +118,8 @@ class UpstreamConnection(Upstream):
         reader = self._reader
         if not (self._keep and self._sent_all and reader.done and not reader.buffer):
             return False
+        if self._with_body and self.transport.get_write_buffer_size():
+            return False  # answered before it had read the request: what is left would delay the next one
         self.resume_response()
         return not self.closing
 

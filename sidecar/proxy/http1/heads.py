@@ -112,11 +112,6 @@ def _upgrade(head: Any, name: bytes, value: bytes) -> None:
     head.upgrade = b"several" if head.upgrade else value.lower() or b"empty"
 
 
-def _expect(head: Any, name: bytes, value: bytes) -> None:
-    head.expects_continue = value.lower() == b"100-continue"
-    head.fields.append((name, value))
-
-
 def _via(head: Any, name: bytes, value: bytes) -> None:
     head.via = [*(head.via or ()), value]
     head.fields.append((name, value))
@@ -148,7 +143,6 @@ _REQUEST_RULES = _Rules(
     _HOP_BY_HOP
     | {
         b"host": _host,
-        b"expect": _expect,
         b"via": _via,
         b"idempotency-key": _idempotency_key,
         b"grpc-timeout": _grpc_timeout,

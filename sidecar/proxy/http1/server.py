@@ -44,6 +44,7 @@ class ServerConnection(Downstream):
         "_reader",
         "_side",
         "_sniffed",
+        "_unread",
         "bucket",
         "exchange",
         "half_closed",
@@ -62,6 +63,7 @@ class ServerConnection(Downstream):
         self.peer = Peer()
         self.original: str | None = None
         self.half_closed = self._paused = self._close_after = self._chunked = False
+        self._unread = False  # the client is behind with reading
         self._sniffed: bytes | None = b""  # None: decided, this is HTTP/1
         self._lingering: float | None = None  # until when
         self._discarded = 0
@@ -95,7 +97,7 @@ class ServerConnection(Downstream):
             self._reader.feed(data)
         except Refused as error:
             self._refuse(error)
-        if self.exchange is not None and len(self._reader.buffer) > _PIPELINE_BYTES:
+        if self._reader.done and len(self._reader.buffer) > _PIPELINE_BYTES:
             self.pause_request()
 
     def eof_received(self) -> bool:
@@ -126,16 +128,20 @@ class ServerConnection(Downstream):
             self.exchange.client_gone()
 
     def pause_writing(self) -> None:
+        self._unread = True
         if self.pipe is not None:
             self.pipe.pause(self.transport)
         elif self.exchange is not None:
             self.exchange.pause_response()
 
     def resume_writing(self) -> None:
+        self._unread = False
         if self.pipe is not None:
             self.pipe.resume(self.transport)
         elif self.exchange is not None:
             self.exchange.resume_response()
+        elif self._reader.done:
+            self._next(clock.now())
 
     def _ask_whether_gone(self) -> None:
         """A FIN while we wait: half a close (answer still wanted) or a whole one? TCP does not say.
@@ -243,8 +249,13 @@ class ServerConnection(Downstream):
         return self.half_closed and not self._reader.buffer
 
     def _next(self, finished: float) -> None:
-        """The next request: pipelined ones take turns with everybody else's events."""
+        """The next request: pipelined ones take turns with everybody else's events.
+
+        A client that does not read its answers gets no more of them: `resume_writing` comes back here.
+        """
         self._heard = finished
+        if self._unread:
+            return
         if self._reader.buffer:
             self._arrived = clock.now()
             self._side.loop.call_soon(self._read_pipelined)
@@ -253,13 +264,14 @@ class ServerConnection(Downstream):
             self.resume_request()
 
     def _read_pipelined(self) -> None:
-        if self.exchange is not None or self.transport.is_closing() or self._lingering is not None:
+        busy = self.exchange is not None or not self._reader.done or self._unread
+        if busy or self.transport.is_closing() or self._lingering is not None:
             return
         try:
             self._reader.next()
         except Refused as error:
             self._refuse(error)
-        if self.half_closed and self.exchange is None:
+        if self.half_closed and self.exchange is None and not self._reader.done:
             self.transport.close()  # what is left is half a request, and no more will come
         elif len(self._reader.buffer) <= _PIPELINE_BYTES:
             self.resume_request()
@@ -284,7 +296,7 @@ class ServerConnection(Downstream):
             self._lingering = 0.0
             return
         head = RequestHead()
-        head.method, head.authority = b"CONNECT", self.original.encode()
+        head.method, head.authority, head.opaque = b"CONNECT", self.original.encode(), True
         self._reader.buffer += data
         self.exchange = Exchange(self._side, self, head, b"", True, self._arrived)
         self.exchange.start()
