@@ -68,6 +68,11 @@ class Attempt:
         self._pool = pool
         self._stats = stats
 
+    @property
+    def tunnel(self) -> bool:
+        """Wants the bare connection."""
+        return self.exchange.head.method == b"CONNECT"
+
     # -- the pool and the connection tell
 
     def connected(self, upstream: "Upstream") -> None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 from sidecar import clock, contract
-from sidecar.errors import ExchangeError, Unavailable
+from sidecar.errors import ExchangeError, Unavailable, UpstreamFraming, UpstreamReset
 from sidecar.proxy.attempt import Attempt
 from sidecar.proxy.limits import Limits
 from sidecar.proxy.message import Fields, RequestHead
@@ -21,7 +21,18 @@ from sidecar.proxy.tunnel import Pipe
 class Upstream(ABC):
     """One connection to an endpoint, as an exchange and a pool see it."""
 
-    __slots__ = ("arrived", "attempt", "born", "closing", "idle_since", "pipe", "served", "transport")
+    __slots__ = (
+        "arrived",
+        "attempt",
+        "born",
+        "closing",
+        "early",
+        "idle_since",
+        "pipe",
+        "ready",
+        "served",
+        "transport",
+    )
 
     def __init__(self) -> None:
         self.attempt: Attempt | None = None
@@ -29,6 +40,8 @@ class Upstream(ABC):
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set when it connects
         self.served = 0  # requests sent
         self.closing = False  # closed by either side
+        self.ready = False  # dialled, and in the pool's hands
+        self.early = b""  # what arrived before that
         self.born = self.idle_since = self.arrived = clock.now()  # arrived: the last bytes
 
     @abstractmethod
@@ -126,11 +139,20 @@ class Pool:
             self._refused(only, error)
         else:
             self.open += 1
-            if only is not None and only not in self.dialing:
-                upstream.close()
-            else:
-                self._offer(upstream, clock.now(), only)
-                upstream.resume_response()
+            upstream.ready = True
+            self._welcome(upstream, only)
+
+    def _welcome(self, upstream: Upstream, only: Attempt | None) -> None:
+        """A new connection, unless it is useless already."""
+        if only is not None and only not in self.dialing:
+            upstream.close()
+        elif upstream.closing:
+            self._refused(only, UpstreamReset(f"{self.address} closed the connection at once"))
+        elif upstream.early and (only is None or not only.tunnel):
+            upstream.close()
+            self._refused(only, UpstreamFraming(f"{self.address} spoke before it was asked"))
+        else:
+            self._offer(upstream, clock.now(), only)
 
     def _refused(self, only: Attempt | None, error: ExchangeError) -> None:
         if only is None and self.dialing:

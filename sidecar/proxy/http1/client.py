@@ -18,6 +18,7 @@ _IP_BIND_ADDRESS_NO_PORT: Final = (
     24  # linux/in.h: choose the port at connect, so that a source has 28,000 *per peer*
 )
 
+_MOST_EARLY: Final = 64 * 1024  # of a greeting, before anybody reads it
 _OURS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM))
 """Why a connection could not be made that is no endpoint's fault."""
 
@@ -38,19 +39,27 @@ class UpstreamConnection(Upstream):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.pause_response()  # until somebody has it: a server that speaks first must not speak to nobody
 
     def data_received(self, data: bytes) -> None:
         if self.pipe is not None:
             self.pipe.data(self.transport, data)
         elif self.attempt is None:
-            self.close()  # nobody asked: a second response, or garbage
+            self._unasked(data)
         else:
             self.arrived = clock.now()
             try:
                 self._reader.feed(data)
             except UpstreamFraming as error:
                 self._broken(error)
+
+    def _unasked(self, data: bytes) -> None:
+        """Nobody asked: a second response, or garbage; unless a server that speaks first found us still dialling."""
+        if self.ready:
+            self.close()
+            return
+        self.early += data
+        if len(self.early) > _MOST_EARLY:
+            self.pause_response()
 
     def eof_received(self) -> bool:
         if self.pipe is not None:

@@ -213,6 +213,10 @@ class ServerConnection(Downstream):
         self._reader.buffer.clear()
         if early:
             self._piped(early)
+        if upstream.early:
+            self.pipe.data(upstream.transport, upstream.early)
+            upstream.early = b""
+        upstream.resume_response()
         self.resume_request()
 
     def cut(self) -> None:
