@@ -84,7 +84,7 @@ async def accepts(address: str) -> bool:
     try:
         async with client(address):
             return True
-    except ConnectionRefusedError:
+    except ConnectionError:  # refused, or reset in the queue of a listener that is closing
         return False
 
 
