@@ -10,11 +10,12 @@ from sidecar.errors import EquilibriumError
 from sidecar.policy.auth import Verifier
 from sidecar.policy.services import Catalog
 from sidecar.proxy import original_dst
-from sidecar.proxy.exchange import Exchange, Side
+from sidecar.proxy.exchange import Exchange
 from sidecar.proxy.http1.client import Dialer
 from sidecar.proxy.http1.server import ServerConnection
 from sidecar.proxy.limits import Limits, Timeouts
 from sidecar.proxy.peer import Peer
+from sidecar.proxy.sides import Side
 from sidecar.proxy.stats import ProxyStats
 from sidecar.proxy.upstream import Pools
 from sidecar.proxy.wheel import Wheel

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.errors import Refused
-from sidecar.proxy.http1 import chunked, heads
+from sidecar.proxy.http1 import chunked
+from sidecar.proxy.http1 import fields as rules
 from sidecar.proxy.http1.chunked import Decoder
 from sidecar.proxy.http1.grammar import refuse
 from sidecar.proxy.http1.heads import parse_request
@@ -298,13 +299,13 @@ def test_a_refusal_is_the_same_inside_an_except_block() -> None:
 def test_long_field_names_are_not_remembered() -> None:
     name = b"n" * 60_000
     assert reading.requests([b"GET / HTTP/1.1\r\nHost: a\r\n%b: v\r\n\r\n" % name], LIMITS).complete
-    assert name not in heads._REQUEST_RULES
+    assert name not in rules._REQUEST_RULES
 
 
 def test_long_hosts_are_not_remembered() -> None:
     host = b"h" * 60_000
     reading.requests([b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host], LIMITS)
-    assert host not in heads._AUTHORITIES
+    assert host not in rules._AUTHORITIES
 
 
 def test_malformed_and_too_large_has_one_answer() -> None:

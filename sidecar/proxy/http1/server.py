@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final, cast
 
 from sidecar import clock
 from sidecar.errors import Refused
-from sidecar.proxy.exchange import Downstream, Exchange
+from sidecar.proxy.exchange import Exchange
 from sidecar.proxy.http1 import chunked, encode
 from sidecar.proxy.http1.reader import RequestReader
 from sidecar.proxy.message import CHUNKED, UNTIL_CLOSE, Fields, RequestHead, ResponseHead
 from sidecar.proxy.peer import Peer
 from sidecar.proxy.replies import reply
+from sidecar.proxy.sides import Downstream
 from sidecar.proxy.tunnel import Pipe
 from sidecar.proxy.upstream import Upstream
 
