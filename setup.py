@@ -17,7 +17,7 @@ INTERPRETED = {"__init__.py", "auth.py"}
 
 def request_path() -> list[str]:
     """Modules a request passes through."""
-    folders = ("sidecar/policy", "sidecar/proxy", "sidecar/proxy/http1")
+    folders = ("sidecar/game", "sidecar/policy", "sidecar/proxy", "sidecar/proxy/http1")
     found = [path for folder in folders for path in Path(folder).glob("*.py") if path.name not in INTERPRETED]
     return ["sidecar/clock.py", *sorted(map(str, found))]
 

@@ -31,6 +31,8 @@ class Controls:
     ready: Callable[[], str]
     """Empty when ready, else the reason."""
     state: Callable[[], dict[str, object]]
+    explain: Callable[[str], str | None]
+    """A service in words; None when there is none of that name."""
     drain: Callable[[], None]
     quit: Callable[[], None]
 
@@ -54,6 +56,7 @@ class Admin:
                 web.get("/livez", self._livez),
                 web.get("/readyz", self._readyz),
                 web.get("/state", self._state),
+                web.get("/explain", self._explain),
                 web.post("/drain", self._drain),
                 web.post("/quitquitquit", self._quit),
             ]
@@ -100,7 +103,7 @@ class Admin:
     # -- what there is
 
     async def _index(self, request: web.Request) -> web.StreamResponse:
-        text = "GET /metrics /livez /readyz /state\nPOST /drain /quitquitquit\n"
+        text = "GET /metrics /livez /readyz /state /explain?service=NAME\nPOST /drain /quitquitquit\n"
         return web.Response(text=text)
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
@@ -116,6 +119,15 @@ class Admin:
 
     async def _state(self, request: web.Request) -> web.StreamResponse:
         return _json(self._controls.state())
+
+    async def _explain(self, request: web.Request) -> web.StreamResponse:
+        name = request.query.get("service", "")
+        told = self._controls.explain(name)
+        if told is None:
+            services = self._controls.state()["services"]
+            known = ", ".join(sorted(services)) if isinstance(services, dict) and services else "none yet"
+            return web.Response(text=f"/explain?service=NAME; known services: {known}\n", status=404)
+        return web.Response(text=told)
 
     async def _drain(self, request: web.Request) -> web.StreamResponse:
         self._controls.drain()

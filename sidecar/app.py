@@ -13,6 +13,7 @@ import secrets
 import signal
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import Final
 
 from prometheus_client.registry import CollectorRegistry
@@ -26,8 +27,9 @@ from sidecar.errors import DiscoveryError
 from sidecar.metrics import SidecarCollector
 from sidecar.policy.auth import Verifier
 from sidecar.policy.endpoints import EndpointsChanged, Event
-from sidecar.policy.router import Router, RouterConfig
+from sidecar.policy.router import Router
 from sidecar.policy.services import Catalog
+from sidecar.policy.strategies import STRATEGIES
 from sidecar.proxy.inbound import Inbound
 from sidecar.proxy.listener import Identity, ListenError, Surroundings
 from sidecar.proxy.original_dst import join
@@ -82,7 +84,10 @@ class Sidecar:
     # -- building
 
     def _make_router(self) -> Router:
-        config = RouterConfig(hedging=self._settings.hedge)
+        settings = self._settings
+        config = replace(
+            STRATEGIES[settings.strategy], hedging=settings.hedge, observe=settings.mode == "observe"
+        )
         return Router(config, rng=random.Random())  # noqa: S311 (routing, not secrets)
 
     def _make_source(self) -> Source:
@@ -111,7 +116,7 @@ class Sidecar:
             )
         )
         key = self._settings.mesh_key_bytes
-        controls = Controls(self._not_ready, self.state, self.drain, self.stop)
+        controls = Controls(self._not_ready, self.state, self.explain, self.drain, self.stop)
         return Admin(controls, registry, Verifier(key) if key else None)
 
     # -- running
@@ -260,6 +265,13 @@ class Sidecar:
                 "connections": self.outbound.stats.connections,
             },
         }
+
+    def explain(self, name: str) -> str | None:
+        """`/explain`: one service in words; None when there is no such service."""
+        for service in self.catalog.services.values():
+            if name in (service.name, service.host, f"{service.host}:{service.port}"):
+                return service.explain(clock.now())
+        return None
 
     def _discovery_failed(self, error: DiscoveryError) -> None:
         self.events["discovery_error"] += 1

@@ -5,7 +5,7 @@ own, the rest is `other`; endpoints that left take their series with them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client.core import (
@@ -22,8 +22,8 @@ from sidecar.proxy.inbound import Inbound
 from sidecar.proxy.listener import Listener
 from sidecar.proxy.outbound import Outbound
 from sidecar.proxy.stats import EndpointStats, Histogram
+from sidecar.routing_metrics import MOST_ENDPOINTS, RoutingMetrics
 
-MOST_ENDPOINTS: Final = 16
 OTHER: Final = "other"
 
 
@@ -44,13 +44,14 @@ class SidecarCollector(Collector):
         self._inbound = inbound
         self._events = events
         self._per_endpoint = per_endpoint
+        self._routing = RoutingMetrics(per_endpoint=per_endpoint)
         self._shown: dict[str, set[str]] = {}
 
     def collect(self) -> Iterator[Metric]:
         """One scrape."""
         now_known = {service.name: service for service in self._catalog.services.values()}
         yield from self._requests(now_known)
-        yield from self._routing(now_known.values())
+        yield from self._routing.collect(now_known.values())
         yield from self._listeners()
         yield from self._program()
 
@@ -96,30 +97,6 @@ class SidecarCollector(Collector):
             name: _fill(self._shown.get(name, set()) & rows.keys(), rows) for name, rows in by_service.items()
         }
         return self._shown
-
-    def _routing(self, services: Iterable[Service]) -> Iterator[Metric]:
-        share = GaugeMetricFamily(
-            "equilibrium_routing_probability",
-            "The mix: probability of each endpoint",
-            labels=["action", "service"],
-        )
-        health = GaugeMetricFamily(
-            "equilibrium_endpoint_health",
-            "1 for the state an endpoint is in",
-            labels=["action", "service", "state"],
-        )
-        for service in services if self._per_endpoint else ():
-            snapshot = service.router.snapshot(0.0)
-            mix = _strings_to(snapshot.get("mix"))
-            states = _strings_to(snapshot.get("health"))
-            shown = sorted(mix, key=lambda address: -float(str(mix[address])))[:MOST_ENDPOINTS]
-            for address in shown:
-                endpoint = service.endpoints.get(address)
-                label = endpoint.label if endpoint is not None else address
-                share.add_metric([label, service.name], float(str(mix[address])))
-                health.add_metric([label, service.name, str(states.get(address, "admitted"))], 1)
-        yield share
-        yield health
 
     # -- per listener
 
@@ -224,10 +201,6 @@ def _fill(shown: set[str], attempts: dict[str, int]) -> set[str]:
     """Up to `MOST_ENDPOINTS`: those already shown, then the busiest."""
     waiting = sorted((a for a in attempts if a not in shown), key=lambda a: -attempts[a])
     return shown | set(waiting[: max(0, MOST_ENDPOINTS - len(shown))])
-
-
-def _strings_to(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}
 
 
 def _buckets(histogram: Histogram) -> list[tuple[str, float]]:

@@ -1,41 +1,40 @@
-"""Which endpoint takes the next request. No I/O: the caller brings time and randomness.
+"""Which endpoint takes the next request: regret matching over one service's endpoints. No I/O.
 
-Round robin, behind the interface that the regret-matching router will fill: the same picks, tickets and
-snapshot, so the request path does not change when the game moves in.
+The caller brings time and randomness. A pick draws a few endpoints from the played mix (remembered regret plus what
+can be seen right now) and takes the cheapest; a tick every 50 ms moves the regrets; settled tickets teach what
+endpoints cost. The mathematics is in `sidecar.game`, the rules around it in the modules beside this one.
 """
 
+import math
 import random
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Mapping, Sequence, Set
+from typing import Final
 
-from sidecar.policy.routes import Quantile
+from sidecar.game import mix as mixes
+from sidecar.game import payoff, regret
+from sidecar.policy import failures, telling
+from sidecar.policy.baselines import GUESS_S, Baselines
+from sidecar.policy.health import Health
+from sidecar.policy.ledger import Ledger
+from sidecar.policy.lessons import Lessons
+from sidecar.policy.probes import Probes
+from sidecar.policy.roster import Roster
+from sidecar.policy.standing import ADMITTED, CLOSING_S, Standing
+from sidecar.policy.strategies import RouterConfig
 from sidecar.policy.ticket import Outcome, Ticket
 
 __all__ = ["NoEndpoint", "Router", "RouterConfig"]
 
+TICK_S: Final = 0.05
+TICK_PER_ENDPOINT_S: Final = 0.0005
+LONGEST_TICK_S: Final = 60.0
+REMEMBERED: Final = 8
+"""Decisions kept for `/explain`."""
+
 
 class NoEndpoint(Exception):
     """Nothing is left to pick: no endpoints, or all excluded."""
-
-
-@dataclass(frozen=True, slots=True)
-class RouterConfig:
-    """What a strategy sets."""
-
-    hedging: bool = False
-    """Send a second copy of a replayable request at its route's p95. Off: extra load needs consent."""
-    hedge_samples: int = 20
-    """Responses of a route before its p95 is believed."""
-
-
-class _Seat:
-    """What is counted per endpoint."""
-
-    __slots__ = ("abandoned", "address", "failed", "in_flight", "picked", "succeeded")
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.in_flight = self.picked = self.succeeded = self.failed = self.abandoned = 0
 
 
 class Router:
@@ -44,85 +43,251 @@ class Router:
     def __init__(self, config: RouterConfig | None = None, *, rng: random.Random | None = None) -> None:
         self.config = config or RouterConfig()
         self._rng = rng or random.Random()  # noqa: S311 (routing, not secrets)
-        self._seats: list[_Seat] = []
-        self._by_address: dict[str, _Seat] = {}
-        self._left: dict[str, _Seat] = {}  # until their last ticket is settled: they may come back before
+        self.roster = Roster(self.config, self._rng)
+        self.learner: regret.Learner = regret.make(self.config.learner, 0)
+        self.baselines = Baselines(self.config.error_memory_s)
+        self.health = Health(self.config)
+        self.ledger = Ledger()
+        self.reasons: dict[str, int] = {}
+        self.recent: deque[telling.Decision] = deque(maxlen=REMEMBERED)
+        self._probes = Probes(self.config, self._rng)
+        self._lessons = Lessons(
+            self.config, self.roster, self.baselines, self.health, self._probes, self.ledger
+        )
+        self._plain = self.config.learner == "none"
         self._turn = 0
-        self._p95: dict[str, Quantile] = {}
+        self._ticked = -math.inf
+        self._tick_s = TICK_S
+        self._usual_congestion = 0.0
+        self._costs: list[float] = []  # of the last play, in the roster's order
 
     def set_endpoints(self, addresses: Sequence[str], now: float) -> None:
-        """The ready endpoints from now on; counts of those that stay are kept."""
-        known = self._left | self._by_address
-        kept = {a: known.get(a) or _Seat(a) for a in addresses}
-        self._left = {a: seat for a, seat in known.items() if a not in kept and seat.in_flight}
-        self._by_address = kept
-        self._seats = list(kept.values())
-        # Sidecars that start together must not walk in step.
-        self._turn = self._rng.randrange(len(kept)) if kept else 0
+        """The ready endpoints from now on; what is known of those that stay is kept."""
+        kept = self.roster.replace(addresses, now)
+        if max(kept, default=-1) < 0:
+            self.learner = regret.make(self.config.learner, len(kept))
+        else:
+            self.learner.reseat(kept)
+        self.health.review(self.roster.playing)
+        self.ledger.keep({standing.address: standing.row for standing in self.roster.playing}, now)
+        self._tick_s = max(TICK_S, len(kept) * TICK_PER_ENDPOINT_S)
+        if not self._plain:
+            self.tick(now)
+        self._turn = self._rng.randrange(len(kept)) if kept else 0  # sidecars must not walk in step
+
+    # -- pick
 
     def pick(
         self, route: str, now: float, exclude: Set[str] = frozenset(), replayable: bool = False
     ) -> Ticket:
         """The endpoint for one request; raises `NoEndpoint` when nothing is left."""
-        seats = self._seats
-        for _ in range(len(seats)):
-            self._turn = turn = (self._turn + 1) % len(seats)
-            seat = seats[turn]
-            if seat.address not in exclude:
-                seat.in_flight += 1
-                seat.picked += 1
-                return Ticket(self, seat.address, "round-robin", route, now, replayable=replayable)
+        if self._plain:
+            standing = self._in_turn(exclude)
+            return self._open(standing, "round-robin", route, now, replayable=replayable)
+        if now - self._ticked >= self._tick_s:
+            self.tick(now)
+        route = self.baselines.key(route)
+        sketch = self.baselines.sketches[route]
+        baseline = self.baselines.of(sketch)
+        hedged = replayable and sketch.samples >= self.config.hedge_samples
+        standing, reason = self._choose(baseline, now, exclude, hedged=hedged)
+        ticket = self._open(standing, reason, route, now, replayable=replayable)
+        ticket.baseline_s = baseline
+        ticket.predicted_s = (
+            self._costs[standing.place] if self._costs else self._cost(standing, baseline, now, ticket.load)
+        )
+        standing.waiting.add(ticket)
+        self.recent.append(telling.Decision(ticket, self.roster.playing, self._costs))
+        return ticket
+
+    def _choose(
+        self, baseline: float, now: float, exclude: Set[str], *, hedged: bool
+    ) -> tuple[Standing, str]:
+        self._costs = []
+        self._probes.count()
+        playing = self.roster.playing
+        if now >= self._probes.next_at and len(playing) > 1 and not self.config.observe:
+            probed = self._probes.due(playing, now, exclude, hedged=hedged)
+            if probed is not None:
+                self.health.probed(probed)
+                return probed, "probe"
+        chosen = self._play(baseline, now, exclude)
+        self.ledger.play(chosen.row)
+        if self.config.observe:
+            chosen.would += 1
+            return self._in_turn(exclude), "observe"
+        return chosen, "panic" if self.health.panic else "best-of-mix"
+
+    def _in_turn(self, exclude: Set[str]) -> Standing:
+        standings = self.roster.playing
+        for _ in range(len(standings)):
+            self._turn = turn = (self._turn + 1) % len(standings)
+            if standings[turn].address not in exclude:
+                return standings[turn]
         raise NoEndpoint
 
+    def _open(self, standing: Standing, reason: str, route: str, now: float, *, replayable: bool) -> Ticket:
+        ticket = Ticket(self, standing.address, reason, route, now, replayable=replayable)
+        ticket.load = standing.in_flight
+        standing.in_flight += 1
+        standing.picked += 1
+        standing.last_pick = now
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        return ticket
+
+    def _play(self, baseline: float, now: float, exclude: Set[str]) -> Standing:
+        """Draw a few from the played mix, take the cheapest."""
+        standings = self.roster.playing
+        self._costs = costs = [self._cost(s, baseline, now, s.in_flight) for s in standings]
+        eligible = self._eligible(now, exclude)
+        weights = self.learner.weights(payoff.losses(costs), self.config.trust, self.config.slack)
+        weights = [w if ok else 0.0 for w, ok in zip(weights, eligible)]  # noqa: B905
+        total = sum(weights)
+        best = -1
+        if total > mixes.TINY:
+            for _ in range(self.config.draws):
+                k = mixes.draw(weights, total, self._rng.random())
+                if best < 0 or costs[k] < costs[best]:
+                    best = k
+        else:
+            best = self._cheapest(costs, eligible)
+        chosen = standings[best]
+        return chosen if chosen.share < self.config.max_share else self._next_best(best, costs, eligible)
+
+    def _eligible(self, now: float, exclude: Set[str]) -> list[bool]:
+        """Admitted, not draining, not excluded; everybody not excluded when that leaves nobody."""
+        panic = self.health.panic
+        standings = self.roster.playing
+        good = [
+            (panic or s.health == ADMITTED)
+            and s.closing_until <= now
+            and s.address not in exclude
+            and self._takes_part(s, now)
+            for s in standings
+        ]
+        if True in good:
+            return good
+        left = [s.address not in exclude for s in standings]
+        if True in left:
+            return left
+        raise NoEndpoint
+
+    def _takes_part(self, standing: Standing, now: float) -> bool:
+        """A newcomer does now and then, more often as it ages."""
+        age, warmup = now - standing.born, self.config.warmup_s
+        return age >= warmup or self._rng.random() < max(0.1, age / warmup)
+
+    def _cheapest(self, costs: list[float], eligible: list[bool]) -> int:
+        least = min([cost for cost, ok in zip(costs, eligible) if ok])  # noqa: B905
+        ties = [k for k, cost in enumerate(costs) if eligible[k] and cost <= least * 1.000001]
+        return ties[0] if len(ties) == 1 else ties[int(self._rng.random() * len(ties))]
+
+    def _next_best(self, best: int, costs: list[float], eligible: list[bool]) -> Standing:
+        """The favourite has had more than its share: another, unless that costs more than twice as much."""
+        rest = [ok and k != best for k, ok in enumerate(eligible)]
+        if True in rest:
+            other = self._cheapest(costs, rest)
+            if costs[other] <= 2.0 * costs[best]:
+                return self.roster.playing[other]
+        return self.roster.playing[best]
+
+    def _cost(self, standing: Standing, baseline: float, now: float, load: float) -> float:
+        weight = self.config.congestion_weight
+        congestion = standing.congested(self._usual_congestion, now) if weight > 0.0 else 0.0
+        return standing.base(baseline, now, congestion, weight) * (1.0 + load)
+
+    # -- what became of it
+
     def hedge_at(self, ticket: Ticket) -> float | None:
-        """When a second copy of this request is worth sending, or None."""
-        if not (self.config.hedging and ticket.replayable):
+        """When a second copy of this request is worth sending, or None. Probes are always worth one."""
+        if not ticket.replayable or not (self.config.hedging or ticket.reason == "probe"):
             return None
-        p95 = self._p95.get(ticket.route)
-        if p95 is None or p95.count < self.config.hedge_samples:
+        sketch = self.baselines.sketches.get(ticket.route)
+        if sketch is None or sketch.samples < self.config.hedge_samples:
             return None
-        return ticket.picked_at + p95.value
+        return ticket.picked_at + sketch.p95_s
 
     def on_first_byte(self, ticket: Ticket, now: float) -> None:
-        """Learn how long the route takes (only when something will use it)."""
-        if self.config.hedging:
-            p95 = self._p95.get(ticket.route)
-            if p95 is None:
-                p95 = self._p95[ticket.route] = Quantile(0.95)
-            p95.add(now - ticket.picked_at)
+        """It answers."""
+        if not self._plain:
+            self._lessons.first_byte(self.roster.of(ticket.endpoint), ticket, now)
+        elif self.config.hedging:
+            ticket.route = self.baselines.key(ticket.route)
+            self.baselines.sketches[ticket.route].add(ticket.waited(now), now)
 
     def on_settled(
         self, ticket: Ticket, outcome: Outcome, now: float, congestion: float | None, kind: str
     ) -> None:
         """Close a ticket. Endpoints that have left are forgotten with their last one."""
-        seat = self._by_address.get(ticket.endpoint) or self._left[ticket.endpoint]
-        seat.in_flight -= 1
-        if not seat.in_flight:
-            self._left.pop(ticket.endpoint, None)
+        standing = self.roster.of(ticket.endpoint)
+        self.roster.closed(standing)
         if outcome is Outcome.SUCCEEDED:
-            seat.succeeded += 1
+            standing.succeeded += 1
         elif outcome is Outcome.FAILED:
-            seat.failed += 1
+            standing.failed += 1
         else:
-            seat.abandoned += 1
+            standing.abandoned += 1
+        if not self._plain:
+            self._lessons.settled(standing, ticket, outcome, now, congestion)
+
+    def closing(self, ticket: Ticket, now: float, *, certain: bool) -> None:
+        """`Connection: close`. `certain`: from a sidecar, which closes only when it drains; others may have their
+        reasons, and are left alone from the second time in a row."""
+        standing = self.roster.of(ticket.endpoint)
+        ticket.closes = True
+        standing.closes += 1
+        if certain or standing.closes > 1:
+            standing.closing_until = now + CLOSING_S
+
+    # -- tick
 
     def tick(self, now: float) -> None:
-        """Nothing decays in round robin."""
+        """Move the regrets by what the time since the last tick has shown."""
+        standings = self.roster.playing
+        elapsed = min(now - self._ticked, LONGEST_TICK_S) if self._ticked > -math.inf else TICK_S
+        if self._plain or not standings or elapsed <= 0.0:
+            return
+        self._ticked = now
+        self.baselines.refresh(now)
+        self._usual_congestion = telling.median([s.congestion for s in standings if s.congestion >= 0.0])
+        if self.ledger.advance(now):
+            self._share_out()
+        costs = [self._average(standing, now, elapsed) for standing in standings]
+        self.learner.observe(
+            payoff.losses(costs),
+            self.config.memory ** (elapsed / TICK_S),
+            self.config.dead_zone,
+            2.0**elapsed,
+        )
+        self._probes.plan(standings)
+
+    def _average(self, standing: Standing, now: float, elapsed: float) -> float:
+        """c̄: the cost under the average load instead of the present one."""
+        standing.look(now, elapsed)
+        if standing.failures.total.failed > 0.01:
+            standing.failures.excess = failures.excess(standing.failures, self.baselines.pools, now)
+        else:
+            standing.failures.excess = 0.0
+        if now > standing.price_until:
+            standing.price_s = self.config.error_price_s
+        standing.cost_s = self._cost(standing, self.baselines.service_s or GUESS_S, now, standing.load)
+        self.ledger.cost(standing.row, standing.cost_s)
+        return standing.cost_s
+
+    def _share_out(self) -> None:
+        """Realised shares of about the last second, for the cap on any one endpoint's."""
+        standings = self.roster.playing
+        counts = [self.ledger.plays(standing.address, 3) for standing in standings]
+        total = sum(counts)
+        for standing, count in zip(standings, counts):  # noqa: B905
+            standing.share = count / total if total >= 10 else 0.0
+
+    def explain(self, names: Mapping[str, str], now: float) -> str:
+        """The same in words; `names` are what people call the endpoints."""
+        self.tick(now)
+        return telling.explain(self, names, now)
 
     def snapshot(self, now: float) -> dict[str, object]:
-        """Plain values for `/state`."""
-        share = 1.0 / len(self._seats) if self._seats else 0.0
-        return {
-            "strategy": "none",
-            "mix": {seat.address: share for seat in self._seats},
-            "health": {seat.address: "admitted" for seat in self._seats},
-            "in_flight": {seat.address: seat.in_flight for seat in self._seats},
-            "settled": {
-                seat.address: {
-                    "succeeded": seat.succeeded,
-                    "failed": seat.failed,
-                    "abandoned": seat.abandoned,
-                }
-                for seat in self._seats
-            },
-        }
+        """Plain values for `/state`, metrics and simulators."""
+        self.tick(now)
+        return telling.snapshot(self, now)

@@ -1,7 +1,7 @@
-"""Route classes: requests whose latencies are comparable (method + path template), and how long they take.
+"""Route classes: requests whose latencies are comparable (method + path template).
 
 `/api/bus/42?x=1` and `/api/bus/43` are one route, `GET /api/bus/{}`: ids, numbers and UUIDs in the path become
-`{}`, the query is left out. Both tables are bounded; a client that invents paths cannot make them grow.
+`{}`, the query is left out. Its tables are bounded: a client that invents paths cannot make them grow.
 """
 
 import re
@@ -49,29 +49,3 @@ class Routes:
         if len(target) <= _LONGEST:
             self._memo[method, target] = route
         return route
-
-
-class Quantile:
-    """A running quantile by stochastic approximation (Robbins & Monro 1951): O(1) space and time.
-
-    The step is proportional to the estimate, so it works on any scale, and small enough that p95 of a steady
-    stream stays within a few percent.
-    """
-
-    __slots__ = ("count", "q", "value")
-    STEP = 0.05
-
-    def __init__(self, q: float) -> None:
-        self.q = q
-        self.value = 0.0
-        self.count = 0
-
-    def add(self, sample: float) -> None:
-        """Take one sample (same unit as `value`)."""
-        self.count += 1
-        if self.count == 1:
-            self.value = sample
-        elif sample > self.value:
-            self.value += self.STEP * self.q * self.value or sample
-        else:
-            self.value -= self.STEP * (1.0 - self.q) * self.value

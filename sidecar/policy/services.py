@@ -75,7 +75,19 @@ class Service:
             self.policy_failures += 1
             return None
 
+    def explain(self, now: float) -> str:
+        """In words: where requests go and why."""
+        names = {address: endpoint.label for address, endpoint in self.endpoints.items()}
+        return f"{self.name}: {len(names)} endpoints, {self.router.explain(names, now)}\n"
+
     # What happened to a ticket: an exception in policy stays in policy.
+
+    def closing(self, ticket: Ticket, now: float, *, certain: bool) -> None:
+        """See `Router.closing`."""
+        try:
+            self.router.closing(ticket, now, certain=certain)
+        except Exception:  # noqa: BLE001 (fail static)
+            self.policy_failures += 1
 
     def first_byte(self, ticket: Ticket, now: float) -> None:
         """See `Ticket.first_byte`."""

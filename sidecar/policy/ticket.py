@@ -4,6 +4,7 @@ Three outcomes, not two (Netflix concurrency-limits): *abandoned* says nothing a
 cancelled requests and sheds from looking like fast successes or like failures.
 """
 
+import math
 from enum import Enum
 from typing import Protocol
 
@@ -37,14 +38,21 @@ class Ticket:
 
     __slots__ = (
         "_book",
+        "baseline_s",
+        "closes",
         "endpoint",
         "first_byte_at",
+        "load",
+        "newer",
+        "older",
         "outcome",
         "picked_at",
+        "predicted_s",
         "reason",
         "replayable",
         "retry_after_s",
         "route",
+        "waiting_since",
     )
 
     def __init__(
@@ -55,10 +63,30 @@ class Ticket:
         self.reason = reason
         self.route = route
         self.picked_at = now
+        self.waiting_since = now  # for its first byte; infinite while the request is still being sent
         self.replayable = replayable
         self.first_byte_at: float | None = None
         self.retry_after_s: float | None = None
         self.outcome: Outcome | None = None
+        self.baseline_s = 0.0  # what the route takes, as of the pick; 0: unknown
+        self.predicted_s = 0.0  # what the router thought this request would cost
+        self.closes = False  # the endpoint closed the connection after it
+        self.load = 0  # requests in flight at its endpoint when it was picked
+        self.older: Ticket | None = None  # neighbours in `Waiting`
+        self.newer: Ticket | None = None
+
+    def uploading(self) -> None:
+        """The request is not complete: its endpoint does not owe an answer yet."""
+        self.waiting_since = math.inf
+
+    def sent(self, now: float) -> None:
+        """The last request byte was sent: from now on the endpoint is the one we wait for."""
+        if self.first_byte_at is None:
+            self.waiting_since = now
+
+    def waited(self, now: float) -> float:
+        """Seconds its endpoint has owed an answer."""
+        return max(0.0, now - self.waiting_since)
 
     def first_byte(self, now: float) -> None:
         """The first response byte arrived; streams settle long after."""
@@ -93,3 +121,39 @@ class Ticket:
     def __repr__(self) -> str:
         state = self.outcome.value if self.outcome else "open"
         return f"<Ticket {self.endpoint} {self.reason} {state}>"
+
+
+class Waiting:
+    """Tickets of one endpoint without a first byte, oldest first: a list linked through the tickets themselves."""
+
+    __slots__ = ("count", "newest", "oldest")
+
+    def __init__(self) -> None:
+        self.oldest: Ticket | None = None
+        self.newest: Ticket | None = None
+        self.count = 0
+
+    def add(self, ticket: Ticket) -> None:
+        """At the end."""
+        last = self.newest
+        ticket.older = last
+        if last is None:
+            self.oldest = ticket
+        else:
+            last.newer = ticket
+        self.newest = ticket
+        self.count += 1
+
+    def remove(self, ticket: Ticket) -> None:
+        """Wherever it stands; it must be in here."""
+        older, newer = ticket.older, ticket.newer
+        if older is None:
+            self.oldest = newer
+        else:
+            older.newer = newer
+        if newer is None:
+            self.newest = older
+        else:
+            newer.older = older
+        ticket.older = ticket.newer = None
+        self.count -= 1

@@ -86,16 +86,27 @@ class Attempt:
 
     # -- the exchange decides
 
+    def sent(self, now: float) -> None:
+        """The last request byte was written."""
+        self.sent_at = now
+        self.ticket.sent(now)
+
     def first_byte(self, now: float) -> None:
         """The first response byte arrived."""
         self._service.first_byte(self.ticket, now)
+
+    def answered(self, head: ResponseHead, now: float) -> None:
+        """The final head arrived. How fast a failure comes says nothing about how fast the endpoint works."""
+        if head.status < 500 and not (head.status == 429 and _ours(head)):
+            self._service.first_byte(self.ticket, now)
+        if not head.keep_alive and head.minor:
+            self._service.closing(self.ticket, now, certain=_of_mesh(head))
 
     def settle(self, now: float) -> None:
         """Close the ticket by what the response says; the connection stays with us until `leave`."""
         head = self.head
         status = head.status if head is not None else 200
-        ours = head is not None and head.signals is not None and _REASON in head.signals
-        if ours and status in (429, 503):
+        if head is not None and status in (429, 503) and _ours(head):
             self._stats.abandoned += 1  # throttled or shed by our own kind: not the endpoint's failure
             self._service.abandoned(self.ticket, now)
         elif status >= 500:
@@ -152,3 +163,13 @@ class Attempt:
     def __repr__(self) -> str:
         where = "waiting" if self.upstream is None else repr(self.upstream)
         return f"<Attempt {self.number} {self.ticket!r} {where}>"
+
+
+def _of_mesh(head: ResponseHead) -> bool:
+    """Said by a sidecar, which always says how busy it is."""
+    return head.signals is not None and _CONGESTION in head.signals
+
+
+def _ours(head: ResponseHead) -> bool:
+    """A sidecar's own answer; an application without one cannot excuse itself."""
+    return head.signals is not None and _REASON in head.signals and _CONGESTION in head.signals

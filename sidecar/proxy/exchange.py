@@ -125,7 +125,7 @@ class Exchange:
                 connected = True
                 attempt.upstream.send_data(data, end, trailers)
                 if end:
-                    attempt.sent_at = self.last_active
+                    attempt.sent(self.last_active)
         self._keep(data, connected)
 
     def _keep(self, data: bytes, connected: bool) -> None:
@@ -166,7 +166,7 @@ class Exchange:
         service = self.service
         assert service is not None  # noqa: S101 (set by found)
         try:
-            ticket = service.pick(self.route, now, self._tried, self.head.replayable)
+            ticket = service.pick(self.route, now, self._tried, self.head.method in HEDGEABLE)
         except NoEndpoint:
             self.fail(self._last_error or Unavailable(f"{service.name} has no endpoint that can be used"))
             return
@@ -193,8 +193,10 @@ class Exchange:
         extra = self.side.request_fields(self, attempt)
         upstream.send_request(self.head, extra, body, self.complete, self.request_trailers)
         if self.complete:
-            attempt.sent_at = clock.now()
+            attempt.sent(clock.now())
             self._plan_hedge(attempt)
+        else:
+            attempt.ticket.uploading()
         if self._body_size > self.side.limits.replay_bytes:
             self._body = None
         if self._credit_held:
@@ -211,7 +213,7 @@ class Exchange:
     def on_head(self, attempt: Attempt, head: ResponseHead, data: bytes, end: bool) -> None:
         """The final response begins."""
         now = self.last_active = attempt.upstream.arrived if attempt.upstream is not None else clock.now()
-        attempt.first_byte(now)
+        attempt.answered(head, now)
         if head.status in RETRYABLE_STATUS and self._retry_status(attempt, head, end, now):
             return
         self._only(attempt)

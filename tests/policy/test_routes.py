@@ -1,9 +1,6 @@
 """Requests whose latencies are comparable share a route; neither routes nor memory grow without bound."""
 
-import random
-from collections.abc import Callable, Iterator
-from itertools import islice
-from statistics import fmean
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -11,7 +8,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from sidecar.policy import routes
-from sidecar.policy.routes import Quantile, Routes, template
+from sidecar.policy.routes import Routes, template
 
 # -- templates
 
@@ -115,84 +112,3 @@ def test_long_targets_are_classified_but_not_remembered() -> None:
 def words(count: int) -> Iterator[str]:
     """Path segments without digits: no id, each a route of its own."""
     return ("".join("abcdefghij"[int(digit)] for digit in str(number)) for number in range(count))
-
-
-# -- the running quantile
-
-Draw = Callable[[random.Random], float]
-STREAMS: dict[str, tuple[Draw, float]] = {
-    "uniform": (lambda rng: rng.uniform(0.0, 1.0), 0.95),
-    "exponential": (lambda rng: rng.expovariate(1.0), 2.9957),
-    "lognormal": (lambda rng: rng.lognormvariate(0.0, 0.5), 2.2759),
-}
-
-
-def estimates(draw: Draw, seed: int) -> Iterator[float]:
-    quantile, rng = Quantile(0.95), random.Random(seed)
-    while True:
-        quantile.add(draw(rng))
-        yield quantile.value
-
-
-@pytest.mark.parametrize("stream", STREAMS)
-def test_a_steady_streams_p95_is_estimated_without_bias(stream: str) -> None:
-    draw, p95 = STREAMS[stream]
-    means = [fmean(islice(estimates(draw, seed), 2000, 8000)) for seed in range(5)]
-    assert fmean(means) == pytest.approx(p95, rel=0.05)
-
-
-@pytest.mark.parametrize("stream", STREAMS)
-def test_the_estimate_never_strays_far(stream: str) -> None:
-    draw, p95 = STREAMS[stream]
-    seen = list(islice(estimates(draw, seed=1), 2000, 8000))
-    assert p95 / 1.5 < min(seen), "hedges would go out far too early"
-    assert max(seen) < p95 * 1.5, "hedges would go out far too late"
-
-
-@given(st.floats(1e-6, 1e6))
-@examples(max_examples=20)
-def test_the_unit_does_not_matter(scale: float) -> None:
-    plain, scaled, rng = Quantile(0.95), Quantile(0.95), random.Random(3)
-    for _ in range(200):
-        sample = rng.expovariate(1.0)
-        plain.add(sample)
-        scaled.add(sample * scale)
-    assert scaled.value == pytest.approx(plain.value * scale)
-
-
-@given(st.floats(1e-6, 1e3))
-@examples(max_examples=20)
-def test_a_constant_stream_is_followed_within_a_step(sample: float) -> None:
-    quantile = Quantile(0.95)
-    for _ in range(500):
-        quantile.add(sample)
-    assert quantile.value == pytest.approx(sample, rel=Quantile.STEP)
-
-
-def test_the_first_sample_is_the_first_estimate() -> None:
-    quantile = Quantile(0.95)
-    quantile.add(0.25)
-    assert (quantile.value, quantile.count) == (0.25, 1)
-
-
-def test_a_first_sample_of_zero_does_not_stick() -> None:
-    quantile = Quantile(0.95)
-    for sample in (0.0, 0.3):
-        quantile.add(sample)
-    assert quantile.value == 0.3, "a step proportional to zero never moves"
-
-
-def test_a_service_that_slows_down_is_followed() -> None:
-    quantile = Quantile(0.95)
-    for sample in [0.01] * 500 + [0.1] * 60:
-        quantile.add(sample)
-    assert quantile.value == pytest.approx(0.1, rel=0.05)
-
-
-@given(st.lists(st.floats(0.0, 1e6), min_size=1, max_size=60))
-@examples(max_examples=50)
-def test_the_estimate_stays_within_a_step_of_what_was_seen(samples: list[float]) -> None:
-    quantile = Quantile(0.95)
-    for sample in samples:
-        quantile.add(sample)
-    assert 0.0 <= quantile.value <= max(samples) * (1.0 + Quantile.STEP)

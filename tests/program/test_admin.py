@@ -162,7 +162,7 @@ class Guarded:
     """The admin port as somebody at `remote` meets it, without a network that has such an address."""
 
     def __init__(self, key: str | None = None) -> None:
-        controls = Controls(lambda: "", dict, lambda: None, lambda: None)
+        controls = Controls(lambda: "", dict, lambda _: None, lambda: None, lambda: None)
         verifier = auth.Verifier(key.encode()) if key else None
         self.admin = Admin(controls, CollectorRegistry(), verifier)
 

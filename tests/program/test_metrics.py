@@ -103,7 +103,7 @@ async def test_the_endpoint_is_called_by_its_name_or_else_its_address(tmp_path: 
     async with pods(answer_ok, answer_ok) as (named, nameless):
         endpoints = [{"address": named.address, "name": "bus-a"}, nameless.address]
         document = {"services": [{"host": "bus-service", "port": 8080, "endpoints": endpoints}]}
-        async with program(tmp_path, document) as sidecar:
+        async with program(tmp_path, document, STRATEGY="none") as sidecar:
             await send(sidecar, [request("/x")] * 2)
             metrics = await settled(sidecar)
             for name in PER_ENDPOINT:
@@ -172,7 +172,7 @@ async def test_what_comes_in_is_counted_as_inbound(tmp_path: Path) -> None:
 async def test_retries_are_counted_and_each_attempt_has_its_outcome(tmp_path: Path) -> None:
     async with (
         pods(answer_ok, reset) as (good, bad),
-        program(tmp_path, discovery(good.address, bad.address)) as sidecar,
+        program(tmp_path, discovery(good.address, bad.address), STRATEGY="none") as sidecar,
     ):
         assert set(await send(sidecar, [request("/x")] * 6)) == {200}
         metrics = await settled(sidecar)
@@ -270,7 +270,7 @@ async def test_refusals_are_counted_by_the_rule_that_was_broken(tmp_path: Path) 
 async def test_endpoints_that_left_take_their_series_with_them(tmp_path: Path) -> None:
     async with (
         pods(answer_ok, answer_ok) as (stays, leaves),
-        program(tmp_path, discovery(stays.address, leaves.address)) as sidecar,
+        program(tmp_path, discovery(stays.address, leaves.address), STRATEGY="none") as sidecar,
     ):
         await send(sidecar, [request("/x")] * 4)
         metrics = await settled(sidecar)
@@ -364,7 +364,7 @@ async def test_service_only_metrics_have_no_endpoints(tmp_path: Path) -> None:
 
 async def test_what_clients_invent_makes_no_series(tmp_path: Path) -> None:
     async with pods(answer_ok) as (pod,), program(tmp_path, discovery(pod.address)) as sidecar:
-        await send(sidecar, [request("/x")])
+        await send(sidecar, [request("/x")] * 60)  # enough for an opinion on the equilibrium
         before = set((await settled(sidecar)).series())
         inventions = (
             request(f"/{n}?{n}", METHODS[n % len(METHODS)], host=host, x_gt_bid=f"word-{n}")

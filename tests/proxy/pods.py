@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from sidecar import clock
 from sidecar.policy.endpoints import Caller, CallersChanged, Endpoint, EndpointsChanged
+from sidecar.policy.router import Router
 from sidecar.policy.services import Catalog
+from sidecar.policy.strategies import STRATEGIES
 from sidecar.proxy.inbound import Inbound
 from sidecar.proxy.limits import Limits, Timeouts
 from sidecar.proxy.listener import Identity, Listener, Surroundings
@@ -257,6 +259,11 @@ def post(body: bytes, fields: bytes = b"") -> bytes:
     )
 
 
+def in_turn() -> Router:
+    """Round robin: tests of the path say which pod is asked when; tests of the policy are elsewhere."""
+    return Router(STRATEGIES["none"])
+
+
 @asynccontextmanager
 async def path(
     *scripts: Script | None,
@@ -278,7 +285,7 @@ async def path(
             await pod.stop()
     wheel = Wheel(loop, 0.01)
     wheel.start()
-    catalog = Catalog("default")
+    catalog = Catalog("default", in_turn)
     endpoints = tuple(Endpoint(pod.address, f"bus-{i}") for i, pod in enumerate(pods))
     catalog.apply(EndpointsChanged("bus-service", 8080, endpoints), clock.now())
     catalog.apply(CallersChanged(callers), clock.now())

@@ -33,7 +33,7 @@ async def test_an_application_error_is_passed_on_at_once() -> None:
 
 
 async def test_a_shed_request_is_not_sent_to_the_next_pod() -> None:
-    shed = status(UNAVAILABLE, b"X-GT-Reason: shed\r\n")
+    shed = status(UNAVAILABLE, b"X-GT-Reason: shed\r\nX-GT-Congestion: 1.00\r\n")
     async with path(shed, shed) as mesh:
         answer = await mesh.ask(GET)
         assert answer.status == 503

@@ -1,0 +1,225 @@
+"""A router's mind, told: plain values for `/state` and metrics, words for `/explain`.
+
+Every decision explains itself: which endpoint, why, what the others would have cost, how good predictions were.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from sidecar.game import lyapunov, nash, potential
+from sidecar.policy.ledger import SETTLED_PER_S, WINDOW
+from sidecar.policy.standing import ADMITTED, Standing
+from sidecar.policy.ticket import Ticket
+
+if TYPE_CHECKING:
+    from sidecar.policy.router import Router
+
+LEAST_FORECASTS: Final = 20.0
+"""Requests of an endpoint before its predictions are judged."""
+
+
+class Decision(NamedTuple):
+    """One pick, and what every endpoint would have cost then (seconds; empty for probes)."""
+
+    ticket: Ticket
+    standings: list[Standing]
+    costs: list[float]
+
+
+def median(values: list[float]) -> float:
+    """The upper one of two; 0 for none."""
+    return sorted(values)[len(values) // 2] if values else 0.0
+
+
+def snapshot(router: "Router", now: float) -> dict[str, object]:
+    """Everything, by endpoint address unless it says otherwise. Times in seconds."""
+    told = _counts(router)
+    if router.config.learner == "none":
+        share = 1.0 / max(1, len(router.roster.playing))
+        return told | {"mix": {s.address: share for s in router.roster.playing}, "gap": None, "nash": None}
+    return told | _learned(router) | _equilibrium(router) | _seen(router)
+
+
+def _counts(router: "Router") -> dict[str, object]:
+    standings = router.roster.everyone.values()
+    health = router.health
+    return {
+        "strategy": router.config.strategy,
+        "mode": "observe" if router.config.observe else "active",
+        "health": {s.address: s.health for s in standings},
+        "in_flight": {s.address: s.in_flight for s in standings},
+        "settled": {
+            s.address: {"succeeded": s.succeeded, "failed": s.failed, "abandoned": s.abandoned}
+            for s in standings
+        },
+        "reasons": dict(router.reasons),
+        "events": {"ejected": health.ejected, "readmitted": health.readmitted, "panic": health.panics},
+        "last_picks": [
+            {
+                "endpoint": d.ticket.endpoint,
+                "reason": d.ticket.reason,
+                "route": d.ticket.route,
+                "predicted_s": d.ticket.predicted_s,
+                "would_have_cost_s": {s.address: c for s, c in zip(d.standings, d.costs)},  # noqa: B905
+            }
+            for d in router.recent
+        ],
+    }
+
+
+def _learned(router: "Router") -> dict[str, object]:
+    playing = router.roster.playing
+    regrets = router.learner.regrets()
+    mix = router.learner.mix
+    return {
+        "mix": {s.address: mix[s.place] for s in playing},
+        "regrets": {s.address: regrets[s.place] for s in playing},
+        "costs": {s.address: s.cost_s for s in playing},
+        "slowdown": {s.address: s.slowdown for s in playing},
+        "types": {
+            s.address: {"healthy": p[0], "degraded": p[1], "failing": p[2]}
+            for s, p in [(s, s.types.probability) for s in playing]
+        },
+        "would": {s.address: s.would for s in playing},
+        "prediction_error": prediction_errors(playing),
+    }
+
+
+def _equilibrium(router: "Router") -> dict[str, object]:
+    playing, ledger = router.roster.playing, router.ledger
+    gap = ledger.gap([s.address for s in playing if s.health == ADMITTED])
+    rate = ledger.rate_per_s()
+    shares = ledger.shares(WINDOW) or []
+    return {
+        "shares": {s.address: share for s, share in zip(playing, shares)},  # noqa: B905
+        "gap": gap,
+        "nash": None if gap is None else int(gap <= nash.TOLERANCE),
+        "lyapunov": lyapunov.distance(router.learner.regrets()),
+        "potential": _potential(playing),
+        "convergence": {
+            "rate_per_s": rate,
+            "converged": None if rate is None else rate < SETTLED_PER_S,
+            "last_s": ledger.last_settled_s if ledger.last_settled_s >= 0.0 else None,
+        },
+    }
+
+
+def _seen(router: "Router") -> dict[str, object]:
+    return {
+        "routes": {
+            route: {"median_s": sketch.median_s, "p95_s": sketch.p95_s, "samples": sketch.samples}
+            for route, sketch in router.baselines.sketches.items()
+        }
+    }
+
+
+def prediction_errors(standings: list[Standing]) -> dict[str, float | None]:
+    """|predicted − observed| / observed over about 10 s, after one factor for all endpoints together."""
+    known = [s.forecast for s in standings if s.forecast.weight >= LEAST_FORECASTS]
+    predicted = sum([f.predicted_s for f in known])
+    observed = sum([f.observed_s for f in known])
+    if predicted <= 0.0 or observed <= 0.0:
+        return {s.address: None for s in standings}
+    factor = observed / predicted
+    return {
+        s.address: abs(factor * s.forecast.predicted_s - s.forecast.observed_s)
+        / max(s.forecast.observed_s, 1e-9)
+        if s.forecast.weight >= LEAST_FORECASTS
+        else None
+        for s in standings
+    }
+
+
+def _potential(standings: list[Standing]) -> float | None:
+    """Beckmann's, from the latency curves measured here; None until every endpoint in use has one."""
+    curves, loads = [], []
+    for standing in standings:
+        curve = potential.fit(standing.curve)
+        if curve is not None:
+            curves.append(curve)
+            loads.append(standing.load)
+    return potential.beckmann(curves, loads) if curves else None
+
+
+# -- in words
+
+_WHY: Final = {
+    "best-of-mix": "cheapest of a few drawn from the mix",
+    "probe": "a probe: it had not been tried for a while",
+    "panic": "panic: too few endpoints are healthy, so all are played",
+    "observe": "in turn (observe mode)",
+    "round-robin": "in turn",
+}
+
+
+def explain(router: "Router", names: Mapping[str, str], now: float) -> str:
+    """`/explain`: `names` are what people call the endpoints."""
+    lines = [_headline(router), ""]
+    playing = router.roster.playing
+    if router.config.learner == "none":
+        return "\n".join([*lines, "Endpoints take turns; nothing is learned."])
+    errors = prediction_errors(playing)
+    best = min([s.cost_s for s in playing], default=0.0)
+    width = max([len(names.get(s.address, s.address)) for s in playing], default=8)
+    lines.append(
+        f"{'endpoint':{width}}  share   mix  regret  cost ms  × best  slowdown  in flight  error  state"
+    )
+    shares = router.ledger.shares(WINDOW)
+    regrets = router.learner.regrets()
+    for s in playing:
+        share = f"{shares[s.place]:5.0%}" if shares else "    –"
+        error = errors[s.address]
+        lines.append(
+            f"{names.get(s.address, s.address):{width}}  {share}  {router.learner.mix[s.place]:4.0%}"
+            f"  {regrets[s.place]:6.3f}  {s.cost_s * 1000:7.1f}  {s.cost_s / max(best, 1e-9):6.1f}"
+            f"  {s.slowdown:8.1f}  {s.in_flight:9}  {'    –' if error is None else f'{error:5.0%}'}  {_state(s, now)}"
+        )
+    return "\n".join([*lines, "", *_verdict(router), "", "The last requests:", *_picks(router, names)])
+
+
+def _headline(router: "Router") -> str:
+    mode = ", observing only: requests go round robin" if router.config.observe else ""
+    baseline = router.baselines.service_s
+    usual = f"; a request usually takes {baseline * 1000:.1f} ms to its first byte" if baseline else ""
+    return f"strategy {router.config.strategy}{mode}{usual}"
+
+
+def _state(standing: Standing, now: float) -> str:
+    """The reason an endpoint costs what it costs, worst first."""
+    overdue = standing.overdue(now)
+    if standing.closing_until > now:
+        return f"{standing.health}, draining"
+    if standing.unreliability(now) > 0.0:
+        row = standing.failures.in_a_row
+        return f"{standing.health}, fails more than its peers" + (f" ({row} in a row)" if row > 1 else "")
+    if overdue > max(standing.slowdown, 1.0):
+        return f"{standing.health}, an answer is overdue"
+    return f"{standing.health}, slow" if standing.slowdown > 3.0 else standing.health
+
+
+def _verdict(router: "Router") -> list[str]:
+    gap = router.ledger.gap([s.address for s in router.roster.playing if s.health == ADMITTED])
+    rate = router.ledger.rate_per_s()
+    if gap is None:
+        return ["Too few requests in the last 5 s to speak of an equilibrium."]
+    at = "at" if gap <= nash.TOLERANCE else "not at"
+    moving = "" if rate is None else f"; shares move by {rate:.3f} per second"
+    return [f"{at} equilibrium: the best deviation would gain {gap:.1%}{moving}.".capitalize()]
+
+
+def _picks(router: "Router", names: Mapping[str, str]) -> list[str]:
+    lines = []
+    for decision in reversed(router.recent):
+        ticket = decision.ticket
+        name = names.get(ticket.endpoint, ticket.endpoint)
+        others = ", ".join(
+            f"{names.get(s.address, s.address)} {cost * 1000:.1f} ms"
+            for s, cost in zip(decision.standings, decision.costs, strict=False)
+            if s.address != ticket.endpoint
+        )
+        instead = f"; the others would have cost: {others}" if others else ""
+        lines.append(
+            f"  {ticket.route} → {name}, {_WHY.get(ticket.reason, ticket.reason)},"
+            f" predicted {ticket.predicted_s * 1000:.1f} ms{instead}"
+        )
+    return lines or ["  none yet"]
