@@ -28,7 +28,7 @@ SOURCES := $(shell find sidecar injector coordinator loadtest -name '*.py') setu
 packages:
 	@./deploy/debian-packages haproxy:haproxy nginx:nginx-light wrk:wrk dnsmasq:dnsmasq-base
 
-demo: setup ## three upstreams, one sidecar, load; a pod is killed and nobody notices (30 s)
+demo: setup ## UrbanMoveMS on a local mesh, faults in turn, with and without Equilibrium (5 min; ARGS=--quick: 2)
 	@$(PY) -m loadtest.demo $(ARGS)
 
 test: setup ## the test suite
@@ -48,7 +48,7 @@ fuzz: setup ## coverage-guided fuzzing of both parsers (ARGS="--seconds 600")
 
 lock: setup ## write constraints.txt anew from pyproject.toml
 	@.venv/bin/pip install -q pip-tools
-	@.venv/bin/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	@EQUILIBRIUM_PURE=1 .venv/bin/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --strip-extras --allow-unsafe --no-header --all-extras --build-deps-for=editable -o constraints.txt pyproject.toml
 
 clean: ## remove what the other targets made
