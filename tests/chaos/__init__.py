@@ -1,0 +1,1 @@
+"""The demo's faults on a small mesh that really runs: what users notice, never how fast."""

@@ -1,0 +1,46 @@
+"""One mesh for all these tests: three pods of each service, whole and healthy before each of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loadtest import processes
+from loadtest.mesh import Mesh, MeshPlan
+from tests.chaos import traffic
+
+
+@pytest.fixture(scope="session")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    """Started once; the children end with the session."""
+    with (
+        processes.Children(tmp_path_factory.mktemp("chaos")) as children,
+        Mesh.start(children, MeshPlan(pay_s=0.05)) as mesh,
+    ):
+        yield mesh
+
+
+@pytest.fixture
+def mesh(started: Mesh) -> Iterator[Mesh]:
+    """Healed, and complete again, when a test is over, failed or not."""
+    yield started
+    for pod in started.pods():
+        if not pod.running:
+            started.restart(pod)
+        started.heal(pod)
+
+
+@pytest.fixture
+def router(mesh: Mesh) -> None:
+    """For what only the regret router does: round robin has no regrets, and cannot keep these promises."""
+    if "regrets" not in mesh.state(mesh.gateway)["services"]["bus-service"]:
+        pytest.skip("needs the regret router; the installed sidecar routes round robin")
+
+
+@pytest.fixture
+def users(mesh: Mesh, tmp_path: Path) -> Iterator[traffic.Users]:
+    """Whoever uses the application meanwhile."""
+    with processes.Children(tmp_path) as children:
+        made = traffic.Users(mesh, children)
+        yield made
+        made.leave()
