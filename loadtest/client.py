@@ -13,6 +13,9 @@ class Owner(Protocol):
     idle: "list[Client]"
     busy: "set[Client]"
 
+    def next_request(self) -> bytes:
+        """The bytes to send next."""
+
     def free(self, opened: "Client") -> None:
         """It can carry another request."""
 
@@ -23,9 +26,8 @@ class Owner(Protocol):
 class Client(asyncio.Protocol):
     """One connection, one request at a time."""
 
-    def __init__(self, owner: Owner, request: bytes) -> None:
+    def __init__(self, owner: Owner) -> None:
         self._owner = owner
-        self._request = request
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._pod = ""
@@ -41,7 +43,7 @@ class Client(asyncio.Protocol):
             self._owner.record(due_s, "reset", "")
             return
         self._owner.busy.add(self)
-        self._transport.write(self._request)
+        self._transport.write(self._owner.next_request())
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
         try:

@@ -71,7 +71,9 @@ def start(
     name: str = "load",
 ) -> Load:
     """Start the generator with `plan`; `every_s` > 0 reports while it runs."""
-    argv = [sys.executable, "-m", "loadtest.openloop", plan.target, "--host", plan.host, "--path", plan.path]
+    argv = [sys.executable, "-m", "loadtest.openloop", plan.target, "--host", plan.host]
+    argv += [word for path in (plan.path, *plan.more_paths) for word in ("--path", path)]
+    argv += [word for line in plan.headers for word in ("--header", line)]
     options = {
         "--rate": plan.rate,
         "--seconds": plan.seconds,

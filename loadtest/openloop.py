@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import itertools
 import signal
 import sys
 from collections import deque
@@ -37,10 +38,17 @@ class Plan:
     warmup_s: float = 0.0
     timeout_s: float = 5.0
     connections: int = 512
+    more_paths: tuple[str, ...] = ()
+    """Asked for in turn with `path`: a route with a parameter is not one cached page."""
+    headers: tuple[str, ...] = ()
+    """Lines added to every request, as in `Authorization: Bearer …`."""
 
-    def request(self) -> bytes:
-        """The bytes of every request."""
-        return f"GET {self.path} HTTP/1.1\r\nHost: {self.host}\r\nUser-Agent: openloop\r\n\r\n".encode()
+    def requests(self) -> list[bytes]:
+        """The bytes of the requests, one per path; they are sent in turn."""
+        lines = "".join(
+            f"{line}\r\n" for line in (f"Host: {self.host}", "User-Agent: openloop", *self.headers)
+        )
+        return [f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode() for path in (self.path, *self.more_paths)]
 
 
 class Generator:
@@ -48,7 +56,7 @@ class Generator:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.request = plan.request()
+        self._requests = itertools.cycle(plan.requests())
         self.samples: list[tuple[float, float, str, str]] = []
         self.late_ms: list[float] = []
         self.idle: list[client.Client] = []
@@ -108,12 +116,16 @@ class Generator:
         try:
             async with asyncio.timeout(self.plan.timeout_s):
                 _, opened = await loop.create_connection(
-                    lambda: client.Client(self, self.request), *processes.split(self.plan.target)
+                    lambda: client.Client(self), *processes.split(self.plan.target)
                 )
         except (OSError, TimeoutError):
             self.record(due_s, "connect", "")
         else:
             opened.send(due_s)
+
+    def next_request(self) -> bytes:
+        """What the next request says."""
+        return next(self._requests)
 
     def free(self, opened: client.Client) -> None:
         """The connection can carry another request."""
@@ -175,7 +187,12 @@ def main() -> int:
     )
     parser.add_argument("target", metavar="IP:PORT", help="where to connect")
     parser.add_argument("--host", required=True, help="the Host header: chooses the service at a sidecar")
-    parser.add_argument("--path", default="/", help="request target (default /)")
+    parser.add_argument(
+        "--path", action="append", help="request target (default /); several are asked for in turn"
+    )
+    parser.add_argument(
+        "--header", action="append", default=[], metavar="LINE", help="add `Name: value` to every request"
+    )
     parser.add_argument("--rate", type=float, default=1000, help="requests per second (default 1000)")
     parser.add_argument("--seconds", type=float, default=5, help="how long (default 5)")
     parser.add_argument("--warmup", type=float, default=0, help="seconds before that are sent, not reported")
@@ -184,14 +201,17 @@ def main() -> int:
         "--every", type=float, default=0, help="print each so many seconds (default: at the end)"
     )
     chosen = parser.parse_args()
+    paths = chosen.path or ["/"]
     plan = Plan(
         chosen.target,
         chosen.host,
-        chosen.path,
+        paths[0],
         chosen.rate,
         chosen.seconds,
         warmup_s=chosen.warmup,
         timeout_s=chosen.timeout,
+        more_paths=tuple(paths[1:]),
+        headers=tuple(chosen.header),
     )
     uvloop.run(_run(plan, chosen.every))
     return 0

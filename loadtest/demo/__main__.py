@@ -1,0 +1,90 @@
+"""`make demo`: one pod goes bad and nobody notices, with the proof."""
+
+import contextlib
+import json
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from loadtest import processes
+from loadtest.demo import claims, keep, options, play, report, screen, summary, verdict
+from loadtest.demo.recording import Recording
+from loadtest.mesh import AnswerError, Mesh, MeshPlan
+
+STARTING_S = 60.0
+"""The longest an arm may take to come up and to end."""
+
+
+def main() -> int:
+    """Play, judge, report; the exit status says whether the claims hold."""
+    chosen = options.parse()
+    limit_s = chosen.script.whole_s + STARTING_S * (len(chosen.script.arms) + 1)
+    processes.stop_on_signals(limit_s + (keep.KEEP_S if chosen.keep else 0))
+    with (
+        tempfile.TemporaryDirectory(prefix="equilibrium-demo-") as directory,
+        contextlib.ExitStack() as up,
+    ):
+        recordings = []
+        with screen.open_screen() as view:
+            for arm in chosen.script.arms:
+                up.close()  # the arm before
+                children = up.enter_context(processes.Children(_made(Path(directory, arm.name))))
+                view.say(f"starting UrbanMoveMS: {arm.title}")
+                mesh = up.enter_context(Mesh.start(children, MeshPlan(strategy=arm.strategy)))
+                recordings.append(play.play(children, mesh, chosen.script, arm, view))
+        if not chosen.keep:
+            up.close()
+        holds = _finish(chosen, recordings)
+        if chosen.keep:
+            keep.stay(children, mesh, _say)
+    return 0 if holds else 1
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
+
+
+def _finish(chosen: options.Options, recordings: Sequence[Recording]) -> bool:
+    """Say what came of it; whether the claims hold."""
+    script = chosen.script
+    judged = next(each for each in recordings if each.arm.judged)
+    rulings = claims.rule(claims.table(script.faults), judged, scale=script.scale)
+    chosen.report.parent.mkdir(parents=True, exist_ok=True)
+    chosen.report.write_text(report.page(script, recordings, rulings))
+    if chosen.json:
+        told = summary.summary(script, recordings, rulings, str(chosen.report))
+        print(json.dumps(told, indent=1, ensure_ascii=False), flush=True)
+    else:
+        rows = verdict.rows(script.faults, recordings)
+        tables = [verdict.steady_table(recordings), verdict.fault_table(rows), verdict.claims_table(rulings)]
+        screen.page(_console(), tables, [*verdict.tell(rows, rulings), *verdict.asides(recordings)])
+    _say(f"report: {chosen.report}")
+    return all(ruling.ok for ruling in rulings)
+
+
+def _console() -> Console:
+    """As wide as the terminal; without one, wide enough for the tables."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main())
+    except KeyboardInterrupt:
+        _say("interrupted; every process was ended")
+        raise SystemExit(130) from None
+    except (processes.StartError, AnswerError, TimeoutError, OSError) as error:
+        _say(f"it could not be run to its end: {error}")
+        raise SystemExit(3) from None
+    except Exception:  # noqa: BLE001 - a mistake of ours is no verdict: status 1 is kept for claims
+        traceback.print_exc()
+        raise SystemExit(3) from None
