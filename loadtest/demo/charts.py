@@ -57,10 +57,9 @@ def wrapped(text: str, width: int = 20) -> str:
     return "<br>".join(lines)
 
 
-def _seconds(recording: Recording, service: str) -> list[windows.Second]:
-    return windows.seconds(
-        recording.samples[service], recording.pods[service], recording.start_s, recording.end_s
-    )
+def _seconds(recording: Recording, service: str, width_s: float = 1.0) -> list[windows.Second]:
+    samples, pods = recording.samples[service], recording.pods[service]
+    return windows.seconds(samples, pods, recording.start_s, recording.end_s, width_s)
 
 
 def _latency(recording: Recording) -> grid.Panel:
@@ -107,12 +106,16 @@ def _errors(recording: Recording) -> grid.Panel:
 
 
 def _shares(recording: Recording, route: chapters.Route) -> grid.Panel:
-    parts = _seconds(recording, route.service)
+    parts = _seconds(recording, route.service, 2.0)
     at_s = [round(each.at_s - recording.start_s, 1) for each in parts]
     pods = recording.pods[route.service]
     columns = {pod: [round(each.shares[pod], 4) for each in parts] for pod in pods}
     return grid.Panel(
-        f"{route.service}: who answered", _stacked(at_s, columns, route), SHARE, route.service, filled=True
+        f"{route.service}: who answered, per 2 s",
+        _stacked(at_s, columns, route),
+        SHARE,
+        route.service,
+        filled=True,
     )
 
 

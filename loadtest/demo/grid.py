@@ -97,6 +97,7 @@ class _Figure:
             "anchor": y,
             "range": [0, self._to_s],
             "ticksuffix": " s",
+            "ticklabelstandoff": 4,
             "gridcolor": GRID,
             "zeroline": False,
             **({"matches": "x"} if number else {}),
@@ -104,6 +105,7 @@ class _Figure:
         self._axes[f"yaxis{number}"] = {
             "domain": up,
             "anchor": x,
+            "ticklabelstandoff": 4,
             "gridcolor": GRID,
             "zeroline": False,
             **panel.yaxis,

@@ -65,6 +65,11 @@ LEGEND = (
 WORDS = """<h2>Words</h2><dl>
 <dt>bad pod's share</dt><dd>The part of all answers that came from the pod with the fault, from 2 seconds after the
 fault began to its end. A third is a fair share.</dd>
+<dt>no sidecars</dt><dd>The gateway keeps connections open and reuses those that are free. A slow or hung pod keeps
+its connections busy, so fewer requests reach it, but each that does waits; a hung one swallows what it gets at the
+beginning, within the 2 seconds that are not counted. A pod that fails fast is always free, and gets its full part.</dd>
+<dt>round robin</dt><dd>Every pod gets its turn. A failed request is tried again elsewhere while the retry budget lasts:
+a pod that goes on failing uses it up.</dd>
 <dt>p50, p99</dt><dd>Half of the requests were at least this fast; 99 of 100 were. A lost request counts with the five
 seconds the client waited.</dd>
 <dt>&gt; 2× healthy p99</dt><dd>Requests slower than twice the p99 the same arm had before any fault. One in a hundred

@@ -77,15 +77,15 @@ def test_rounding_of_discounted_counts_does_no_harm() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.05, 0.2, 0.5])
-@pytest.mark.parametrize("tried", [10, 50, 200])
-def test_it_accuses_wrongly_in_about_a_tenth_of_cases(rate: float, tried: int) -> None:
-    """Exact binomial sums. The nominal 10 % is an approximation: with a few tries at a low rate it is up to 13 %."""
-    wrongly = sum(
-        math.comb(tried, n) * rate**n * (1.0 - rate) ** (tried - n)
-        for n in range(tried + 1)
-        if wilson_lower(float(n), float(tried)) > rate
-    )
-    assert wrongly <= 0.14
+@pytest.mark.parametrize("tried", [15, 30, 100, 200])
+def test_an_endpoint_that_fails_as_often_as_the_others_is_hardly_accused(rate: float, tried: int) -> None:
+    """Exact binomial sums. "90 %" is nominal: about one chance failure in n tries, the bound is above the true rate in
+    up to 27 % of cases. What counts is by how much: 1 % on average, so 50 ms of the price of 5 s.
+    """
+    excess = [wilson_lower(float(n), float(tried)) - rate for n in range(tried + 1)]
+    chance = [math.comb(tried, n) * rate**n * (1.0 - rate) ** (tried - n) for n in range(tried + 1)]
+    assert sum(c for c, e in zip(chance, excess, strict=True) if e > 0.0) <= 0.27
+    assert sum(c * max(0.0, e) for c, e in zip(chance, excess, strict=True)) <= 0.01
 
 
 # -- failures in a row

@@ -15,7 +15,7 @@ import pytest
 
 from sidecar.game.mix import draw
 from sidecar.game.regret import Learner, make
-from tests.game.play import Vector, predicting
+from tests.game.play import NAMES, Vector, predicting
 
 Profile = tuple[int, ...]
 Joint = dict[Profile, float]
@@ -137,3 +137,103 @@ def drawn_play(game: Game, name: str, length: int, seed: int) -> Joint:
 
 
 named = pytest.mark.parametrize("game", GAMES.values(), ids=GAMES)
+everywhere = pytest.mark.parametrize("game", [*GAMES.values(), PURSUIT], ids=[*GAMES, "pursuit"])
+LENGTH = 1000
+
+
+def rate(game: Game, length: int, factor: float = 1.0) -> float:
+    """√(K/T)."""
+    return factor * math.sqrt(max(game.actions) / length)
+
+
+# -- coarse correlated
+
+
+@everywhere
+@pytest.mark.parametrize(("name", "factor"), [("external", 1.0), ("predictive", 2.0)])
+def test_play_tends_to_coarse_correlated_equilibria_at_its_rate(game: Game, name: str, factor: float) -> None:
+    for length in (10, 100, LENGTH):
+        coarse, _ = gaps(game, self_play(game, name, length))
+        assert coarse <= rate(game, length, factor) + 1e-9
+    assert coarse <= 0.01, "and faster than an adversary would allow"
+
+
+# -- correlated
+
+
+@everywhere
+def test_conditional_play_tends_to_correlated_equilibria_at_its_rate(game: Game) -> None:
+    for length in (10, 100, LENGTH):
+        _, fine = gaps(game, self_play(game, "conditional", length))
+        assert fine <= rate(game, length) + 1e-6
+    assert fine <= 0.02
+
+
+@named
+@pytest.mark.parametrize("name", ["external", "conditional"])
+def test_drawn_play_tends_there_too(game: Game, name: str) -> None:
+    """With one draw each a step it holds almost surely: the draws add a deviation of the same order."""
+    coarse, fine = gaps(game, drawn_play(game, name, LENGTH, seed=1))
+    assert (fine if name == "conditional" else coarse) <= rate(game, LENGTH, 2.0)
+
+
+def test_what_external_play_tends_to_need_not_be_a_correlated_equilibrium() -> None:
+    """Pursuit: nobody gains by any one fixed action, yet who is told some action gains by another, and goes on to.
+
+    The gap does not close with time; conditional learners close it. So external and predictive play promise coarse
+    correlated equilibria, and no more.
+    """
+    for name in ("external", "predictive"):
+        for length in (400, 1600):
+            coarse, fine = gaps(PURSUIT, self_play(PURSUIT, name, length))
+            assert fine >= 0.05
+        assert coarse <= 0.002
+    assert gaps(PURSUIT, self_play(PURSUIT, "conditional", 1600))[1] <= 0.01
+
+
+# -- special games
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_a_zero_sum_game_average_play_tends_to_the_minimax_mix(name: str) -> None:
+    """Matching pennies: even odds, for each, at a value of a half."""
+    joint = self_play(GAMES["matching pennies"], name, LENGTH)
+    assert sum(chance for (row, _), chance in joint.items() if row == 0) == pytest.approx(0.5, abs=0.05)
+    assert sum(chance for (_, column), chance in joint.items() if column == 0) == pytest.approx(0.5, abs=0.05)
+    assert joint[0, 1] + joint[1, 0] == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("title", ["Chicken", "Battle of the sexes", "two links"])
+def test_where_there_is_a_pure_equilibrium_to_agree_on_play_settles_on_one(title: str, name: str) -> None:
+    """Seen from these starts; regret bounds alone do not promise it."""
+    game = GAMES[title]
+    joint = self_play(game, name, LENGTH)
+    favourite = max(joint, key=lambda profile: joint[profile])
+    assert joint[favourite] >= 0.95
+    assert gaps(game, {favourite: 1.0})[0] <= 1e-9, "a pure Nash equilibrium"
+
+
+@named
+@pytest.mark.parametrize("retain", [0.9, 0.98])
+def test_with_a_constant_discount_play_comes_as_near_as_the_discount_lets_it(
+    game: Game, retain: float
+) -> None:
+    """A neighbourhood: the average of T steps is ≤ √((1 − ρ)(K − 1)/(1 + ρ))·(1 + 1/(T(1 − ρ)))."""
+    length = 400
+    coarse, _ = gaps(game, self_play(game, "external", length, retain))
+    radius = math.sqrt((1.0 - retain) * (max(game.actions) - 1) / (1.0 + retain))
+    assert coarse <= radius * (1.0 + 1.0 / (length * (1.0 - retain)))
+
+
+# -- the certificate itself
+
+
+def test_the_certificate_knows_the_textbook_equilibria() -> None:
+    """Aumann's correlated equilibrium of Chicken is one; its disastrous profile, and Shapley's diagonal, are not."""
+    third = {(0, 1): 1 / 3, (1, 0): 1 / 3, (1, 1): 1 / 3}
+    assert gaps(GAMES["Chicken"], third)[1] <= 0.0
+    assert gaps(GAMES["Chicken"], {(0, 0): 1.0})[0] > 0.0
+    six = {(i, j): 1 / 6 for i, j in product(range(3), repeat=2) if (j - i) % 3 != 2}
+    assert gaps(GAMES["Shapley's game"], six)[1] <= 1e-12
+    assert gaps(GAMES["Shapley's game"], {(2, 0): 1.0})[0] > 0.0

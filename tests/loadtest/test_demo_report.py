@@ -68,7 +68,9 @@ def test_chaos_is_marked_where_it_was() -> None:
 
 def test_a_service_is_shaded_only_while_its_own_pod_is_bad() -> None:
     figure = charts.arm(demo.recording())
-    bus = next(place for place, text in enumerate(_titles(figure)) if text == "bus-service: who answered")
+    bus = next(
+        place for place, text in enumerate(_titles(figure)) if text == "bus-service: who answered, per 2 s"
+    )
     number = f"x{bus + 1}"
     assert [(s["x0"], s["x1"]) for s in figure["layout"]["shapes"] if s["xref"] == number] == [(15, 27)]
 
