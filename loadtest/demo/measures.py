@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from loadtest.demo import chapters, windows
+from loadtest.demo import chapters, targets, windows
 from loadtest.demo.recording import Played, Reading, Recording
 from loadtest.load import Sample
 
@@ -66,12 +66,18 @@ def share_of_bad_pod(fault: chapters.Fault) -> Measure:
     return measure
 
 
+def slow_limit_ms(recording: Recording, service: str) -> float:
+    """Twice the healthy p99; NaN when the client gives up before that: then nothing could be slower."""
+    limit_ms = 2 * healthy_p99_ms(recording, service)
+    return limit_ms if limit_ms < targets.TIMEOUT_S * 1000 else math.nan
+
+
 def slow_tail(fault: chapters.Fault) -> Measure:
     """The fraction of requests slower than twice the healthy p99."""
 
     def measure(recording: Recording) -> Measured:
         samples = affected(recording, fault)
-        limit_ms = 2 * healthy_p99_ms(recording, fault.service)
+        limit_ms = slow_limit_ms(recording, fault.service)
         return _known(windows.slower_than(limit_ms, samples), len(samples), limit_ms)
 
     return measure
@@ -82,7 +88,7 @@ def p99_ratio(fault: chapters.Fault) -> Measure:
 
     def measure(recording: Recording) -> Measured:
         samples = affected(recording, fault)
-        healthy_ms = healthy_p99_ms(recording, fault.service)
+        healthy_ms = slow_limit_ms(recording, fault.service) / 2
         return _known(windows.percentile(99, samples) / healthy_ms, len(samples))
 
     return measure

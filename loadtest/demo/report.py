@@ -19,6 +19,7 @@ def page(script: chapters.Script, recordings: Sequence[Recording], rulings: Sequ
         f'<p class="verdict {"good" if held else "bad"}">{escape(verdict.conclusion(rulings))}</p>',
         _introduction(script),
         _shortened(script),
+        _busy(recordings),
         "<h2>What each fault did</h2>",
         _table(verdict.fault_table(rows), wordy=2),
         _list(verdict.tell(rows, [])[:-1]),
@@ -48,6 +49,15 @@ def _shortened(script: chapters.Script) -> str:
     return (
         f'<p class="note">This run was shortened to {script.scale:.0%} of the full length: figures rest on fewer'
         " requests, and what takes its time (noticing, forgiving) had less of it.</p>"
+    )
+
+
+def _busy(recordings: Sequence[Recording]) -> str:
+    if not (arms := verdict.busy(recordings)):
+        return ""
+    return (
+        f'<p class="note">The machine was busy with other work during {escape(", ".join(arms))}: compare shares'
+        " rather than latencies, and repeat the run on a quiet machine before believing a failed claim.</p>"
     )
 
 

@@ -47,7 +47,7 @@ def _row(fault: chapters.Fault, recording: Recording) -> Row:
         windows.shares(samples, recording.pods[fault.service])[fault.pod],
         windows.percentile(50, samples),
         windows.percentile(99, samples),
-        windows.slower_than(2 * measures.healthy_p99_ms(recording, fault.service), samples),
+        windows.slower_than(measures.slow_limit_ms(recording, fault.service), samples),
         windows.failed(samples),
     )
 
@@ -105,12 +105,18 @@ def claims_table(rulings: Sequence[claims.Ruling]) -> Table:
         [
             MARKS[each.verdict],
             each.claim.what,
-            each.value_text if each.verdict != "too few" else f"{each.value_text} (too few)",
+            _measured(each),
             each.bar_text,
             f"{each.measured.samples:,}",
         ]
         for each in rulings
     ]
+
+
+def _measured(ruling: claims.Ruling) -> str:
+    if ruling.measured.value is None:
+        return "no figure"
+    return ruling.value_text if ruling.verdict != "too few" else f"{ruling.value_text} (too few)"
 
 
 def tell(found: Sequence[Row], rulings: Sequence[claims.Ruling]) -> list[str]:
@@ -140,7 +146,7 @@ def conclusion(rulings: Sequence[claims.Ruling]) -> str:
         failed = ", ".join(each.claim.key for each in rulings if each.verdict == "fails")
         parts.append(f"{counts['fails']} fail{'s' if counts['fails'] == 1 else ''} ({failed})")
     if counts["too few"]:
-        parts.append(f"{counts['too few']} had too few samples to say")
+        parts.append(f"{counts['too few']} cannot be told from this run")
     return ", ".join(parts) + "."
 
 
@@ -169,8 +175,15 @@ def asides(recordings: Sequence[Recording]) -> list[str]:
     return told
 
 
+def busy(recordings: Sequence[Recording]) -> list[str]:
+    """The arms that had too little of the machine for their latencies to mean much."""
+    return [each.arm.title for each in recordings if each.cores is not None and _crowded(each.cores)]
+
+
+def _crowded(cores: Cores) -> bool:
+    return cores.others > BUSY * cores.all or cores.own + cores.others > FULL * cores.all
+
+
 def _busy(arm: chapters.Arm, cores: Cores) -> str:
     told = f"Machine, {arm.title}: {cores.own:.1f} of {cores.all} cores busy with this, {cores.others:.1f} with others"
-    if cores.others > BUSY * cores.all or cores.own + cores.others > FULL * cores.all:
-        return f"{told}: too busy for latencies to mean much."
-    return f"{told}."
+    return f"{told}: too busy for latencies to mean much." if _crowded(cores) else f"{told}."

@@ -5,6 +5,7 @@ out would reward whoever drops the slow ones. Fractions are of all requests, sha
 """
 
 import bisect
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -48,7 +49,9 @@ def percentile(percent: float, samples: Sequence[Sample]) -> float:
 
 
 def slower_than(limit_ms: float, samples: Sequence[Sample]) -> float:
-    """The fraction that took longer, however it ended; NaN without any."""
+    """The fraction that took longer, however it ended; NaN without any, or without a limit."""
+    if math.isnan(limit_ms):
+        return math.nan
     return _fraction(sum(each.latency_ms > limit_ms for each in samples), samples)
 
 
@@ -63,7 +66,7 @@ def slow_or_lost(limit_ms: float, samples: Sequence[Sample]) -> float:
 
 
 def _fraction(count: int, samples: Sequence[Sample]) -> float:
-    return count / len(samples) if samples else float("nan")
+    return count / len(samples) if samples else math.nan
 
 
 def variation(one: Mapping[str, float], other: Mapping[str, float]) -> float:

@@ -109,7 +109,7 @@ def regret_of(played: Vector, losses: Vector) -> Vector:
 def external_regret(steps: list[Step]) -> float:
     """Σ over time, for the best fixed action in hindsight."""
     each = [regret_of(played, losses) for played, losses in steps]
-    return max(sum(column) for column in zip(*each, strict=True))
+    return max(sum(r[k] for r in each) for k in range(len(each[0])))
 
 
 def conditional_regret(steps: list[Step]) -> float:

@@ -231,9 +231,9 @@ def test_with_a_constant_discount_play_comes_as_near_as_the_discount_lets_it(
 
 def test_the_certificate_knows_the_textbook_equilibria() -> None:
     """Aumann's correlated equilibrium of Chicken is one; its disastrous profile, and Shapley's diagonal, are not."""
-    third = {(0, 1): 1 / 3, (1, 0): 1 / 3, (1, 1): 1 / 3}
+    third: Joint = {(0, 1): 1 / 3, (1, 0): 1 / 3, (1, 1): 1 / 3}
     assert gaps(GAMES["Chicken"], third)[1] <= 0.0
     assert gaps(GAMES["Chicken"], {(0, 0): 1.0})[0] > 0.0
-    six = {(i, j): 1 / 6 for i, j in product(range(3), repeat=2) if (j - i) % 3 != 2}
+    six: Joint = {(i, j): 1 / 6 for i, j in product(range(3), repeat=2) if (j - i) % 3 != 2}
     assert gaps(GAMES["Shapley's game"], six)[1] <= 1e-12
     assert gaps(GAMES["Shapley's game"], {(2, 0): 1.0})[0] > 0.0

@@ -92,6 +92,17 @@ def test_shares_that_wander_while_nothing_happens_fail_the_steady_claim() -> Non
     assert _failing(demo.recording(rule=rule)) == {"steady-variation"}
 
 
+def test_nothing_is_said_of_the_tail_when_healthy_was_as_slow_as_the_client_is_patient() -> None:
+    crawling = demo.recording(
+        rule=lambda service, played, at_s, number, said: said._replace(latency_ms=4000.0)
+    )
+    rulings = _rulings(crawling)
+    assert {rulings[key].verdict for key in ("slow-tail", "random-p99")} == {"too few"}, (
+        "a vacuous claim must not hold"
+    )
+    assert not rulings["slow-tail"].ok
+
+
 def test_nash_that_takes_too_long_or_never_returns_fails() -> None:
     assert _failing(demo.recording(nash_s=100.0)) == {"nash-again"}
     assert _rulings(demo.recording(nash_s=100.0))["nash-again"].value_text == "never"

@@ -50,6 +50,10 @@ def test_a_shortened_run_says_so() -> None:
     assert "shortened" not in _page()
 
 
+def test_a_quiet_machine_needs_no_excuse() -> None:
+    assert "busy with other work" not in _page()
+
+
 @pytest.mark.parametrize("arm", ARMS, ids=[arm.name for arm in ARMS])
 def test_charts_are_figures_plotly_accepts(arm: chapters.Arm) -> None:
     figure = charts.arm(demo.recording(arm))

@@ -75,6 +75,7 @@ def test_a_busy_machine_is_told_of() -> None:
     )
     recording.cores = Cores(1.0, 0.9, 2)
     assert "too busy for latencies to mean much" in verdict.asides([recording])[-1]
+    assert verdict.busy([recording, demo.recording()]) == ["Equilibrium"]
 
 
 def test_the_summary_is_json_that_any_reader_takes() -> None:
