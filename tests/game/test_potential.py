@@ -18,11 +18,11 @@ MOST = 8
 def crowds(draw: st.DrawFn) -> tuple[Costs, list[int]]:
     """Whole costs by number of players, any shape (up, down, crooked); up to eight players on up to five links."""
     links = draw(st.integers(1, 5))
-    tables = [[draw(st.integers(-20, 20)) for _ in range(MOST + 1)] for _ in range(links)]
+    tables = [[float(draw(st.integers(-20, 20))) for _ in range(MOST + 1)] for _ in range(links)]
     counts = [0] * links
     for _ in range(draw(st.integers(0, MOST))):
         counts[draw(st.integers(0, links - 1))] += 1
-    return [lambda n, table=table: float(table[n]) for table in tables], counts
+    return [table.__getitem__ for table in tables], counts
 
 
 def moved(counts: list[int], j: int, k: int) -> list[int]:
