@@ -20,6 +20,11 @@ def base(
     return baseline_s * slowdown * (1.0 + weight * congestion) + price_s * excess
 
 
+def pace(slowdown: float, fastest: float, luck: float) -> float:
+    """`s`, but all within `luck` times the fastest count as that: a jump to the worst recent sample is mostly noise."""
+    return slowdown if slowdown > luck * fastest else min(slowdown, fastest)
+
+
 def error_price(retry_after_s: float | None, least_s: float = ERROR_PRICE_S) -> float:
     """P: seconds one failure is worth."""
     return min(MOST_ERROR_PRICE_S, max(least_s, retry_after_s or 0.0))

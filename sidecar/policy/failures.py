@@ -11,6 +11,8 @@ from sidecar.game import bayes
 FORGET_S: Final = 10.0
 UNKNOWN_RATE: Final = 0.01
 """What is expected of peers that have not been tried."""
+TOLERATED: Final = 0.005
+"""So much more than its peers is no reason to avoid an endpoint: with ten of them, one always looks like that."""
 _LEAST_EVIDENCE: Final = 0.05
 
 
@@ -88,13 +90,13 @@ def excess(record: Record, pools: dict[str, Tally], now: float) -> float:
     total = record.total
     total.fade(now)
     low = bayes.wilson_lower(total.failed, total.tried)
-    if low <= 0.0:
+    if low <= TOLERATED:
         return 0.0
     predicted = 0.0
     for route, own in record.routes.items():
         if route in pools:
             predicted += peer_rate(pools[route], own, now) * own.tried
-    return max(0.0, low - predicted / max(total.tried, 1e-9))
+    return max(0.0, low - TOLERATED - predicted / max(total.tried, 1e-9))
 
 
 def accusation(record: Record, pools: dict[str, Tally], now: float) -> float:

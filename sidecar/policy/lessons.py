@@ -55,6 +55,8 @@ class Lessons:
             standing.stop_waiting(ticket)
             if outcome is Outcome.ABANDONED:
                 standing.unanswered(ticket, now, self._config.most_slowdown)
+                if ticket.reason == "probe":
+                    self._probes.undecided(standing)
         elif not ticket.closes:
             standing.closes, standing.closing_until = 0, 0.0  # it keeps connections: it is staying
         if congestion is not None:

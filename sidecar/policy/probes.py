@@ -12,6 +12,8 @@ from sidecar.policy.standing import Standing
 from sidecar.policy.strategies import RouterConfig
 
 MOST_TOKENS: Final = 3.0
+BACK_OFF: Final = 1.25
+"""Each interval against the last: what is bad for 12 s is looked at again within the next 10."""
 ANSWERED_WELL: Final = 5.0
 """Below so many baselines an answer is a sign of recovery."""
 TRUSTED: Final = 2.0
@@ -59,15 +61,23 @@ class Probes:
         config = self._config
         failing = standing.failures.in_a_row > 0
         most = config.probe_failing_most_s if failing else config.probe_slow_most_s
-        standing.backoff_s = min(most, 2.0 * standing.backoff_s * (0.8 + 0.4 * self._rng.random()))
+        standing.backoff_s = min(most, BACK_OFF * standing.backoff_s * (0.8 + 0.4 * self._rng.random()))
 
     def answered(self, standing: Standing, ratio: float) -> None:
         """It answered in `ratio` baselines: well enough to look again soon, until it is trusted?"""
+        standing.undecided = False
         if ratio < ANSWERED_WELL:
             unsure = standing.slowdown >= TRUSTED or standing.health != "admitted"
             config = self._config
             standing.backoff_s = config.probe_hopeful_s if unsure else config.probe_slow_s
 
+    def undecided(self, standing: Standing) -> None:
+        """The second copy was faster: that may be luck once, so ask again soon; twice it may be hanging."""
+        config = self._config
+        standing.backoff_s = config.probe_slow_s if standing.undecided else config.probe_hopeful_s
+        standing.undecided = True
+
     def failed(self, standing: Standing) -> None:
         """It failed: no sooner than this."""
+        standing.undecided = False
         standing.backoff_s = max(standing.backoff_s, self._config.probe_failing_s)

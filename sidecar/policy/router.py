@@ -45,6 +45,7 @@ class Router:
         self._rng = rng or random.Random()  # noqa: S311 (routing, not secrets)
         self.roster = Roster(self.config, self._rng)
         self.learner: regret.Learner = regret.make(self.config.learner, 0)
+        self.mix: list[float] = []  # played, as of the last tick; the learner's own is what it remembers
         self.baselines = Baselines(self.config.error_memory_s)
         self.health = Health(self.config)
         self.ledger = Ledger()
@@ -59,6 +60,7 @@ class Router:
         self._ticked = -math.inf
         self._tick_s = TICK_S
         self._usual_congestion = 0.0
+        self._fastest = 1.0  # the least slowdown among those admitted
         self._costs: list[float] = []  # of the last play, in the roster's order
 
     def set_endpoints(self, addresses: Sequence[str], now: float) -> None:
@@ -68,6 +70,7 @@ class Router:
             self.learner = regret.make(self.config.learner, len(kept))
         else:
             self.learner.reseat(kept)
+        self.mix = self.learner.mix
         self.health.review(self.roster.playing)
         self.ledger.keep({standing.address: standing.row for standing in self.roster.playing}, now)
         self._tick_s = max(TICK_S, len(kept) * TICK_PER_ENDPOINT_S)
@@ -194,7 +197,8 @@ class Router:
     def _cost(self, standing: Standing, baseline: float, now: float, load: float) -> float:
         weight = self.config.congestion_weight
         congestion = standing.congested(self._usual_congestion, now) if weight > 0.0 else 0.0
-        return standing.base(baseline, now, congestion, weight) * (1.0 + load)
+        base = standing.base(baseline, now, self._fastest, self.config.luck, congestion, weight)
+        return base * (1.0 + load)
 
     # -- what became of it
 
@@ -249,16 +253,15 @@ class Router:
             return
         self._ticked = now
         self.baselines.refresh(now)
+        self._fastest = min([s.slowdown for s in standings if s.health == ADMITTED], default=1.0)
         self._usual_congestion = telling.median([s.congestion for s in standings if s.congestion >= 0.0])
         if self.ledger.advance(now):
             self._share_out()
-        costs = [self._average(standing, now, elapsed) for standing in standings]
-        self.learner.observe(
-            payoff.losses(costs),
-            self.config.memory ** (elapsed / TICK_S),
-            self.config.dead_zone,
-            2.0**elapsed,
-        )
+        losses = payoff.losses([self._average(standing, now, elapsed) for standing in standings])
+        retain = self.config.memory ** (elapsed / TICK_S)
+        self.learner.observe(losses, retain, self.config.dead_zone, 2.0**elapsed, self.mix)
+        played = self.learner.weights(losses, self.config.trust, self.config.slack)
+        self.mix = mixes.normalised(played) or self.learner.mix
         self._probes.plan(standings)
 
     def _average(self, standing: Standing, now: float, elapsed: float) -> float:

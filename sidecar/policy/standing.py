@@ -56,6 +56,7 @@ class Standing:
         "succeeded",
         "suspect",
         "types",
+        "undecided",
         "waiting",
         "would",
     )
@@ -88,6 +89,7 @@ class Standing:
         # when to try it again
         self.last_pick = now
         self.backoff_s = 0.0
+        self.undecided = False  # nobody waited for the answer to the last probe
         # told
         self.picked = self.succeeded = self.failed = self.abandoned = self.would = 0
         self.cost_s = 0.0  # as of the last tick
@@ -116,9 +118,12 @@ class Standing:
             excess = max(excess, self.accused * math.exp(-age / self.accused_fade_s))
         return excess
 
-    def base(self, baseline_s: float, now: float, congestion: float, weight: float) -> float:
-        """Seconds at no load."""
-        pace = max(self.slowdown, self.overdue(now)) if self.waiting.count else self.slowdown
+    def base(
+        self, baseline_s: float, now: float, fastest: float, luck: float, congestion: float, weight: float
+    ) -> float:
+        """Seconds at no load; `fastest` is the least slowdown among its peers."""
+        slow = max(self.slowdown, self.overdue(now)) if self.waiting.count else self.slowdown
+        pace = payoff.pace(slow, fastest, luck)
         excess = self.unreliability(now) if self.accused > 0.0 or self.failures.excess > 0.0 else 0.0
         return payoff.base(baseline_s, pace, self.price_s, excess, congestion, weight)
 

@@ -22,6 +22,8 @@ class RouterConfig:
     """κ: weight of what is seen now against remembered regret. Down for shared or stale signals."""
     slack: float = 0.05
     """Endpoints this close to the mean loss are all drawn: who is luckiest must not take everything."""
+    luck: float = 2.0
+    """Endpoints less than this many times as slow as the fastest count as equally fast."""
     draws: int = 3
     """Endpoints drawn from the mix, of which the cheapest is taken. One for stale signals."""
     max_share: float = 0.8
@@ -37,12 +39,12 @@ class RouterConfig:
     congestion_weight: float = 0.0
     """w: how much reported congestion counts; 0 until it is shown to gain."""
 
-    probe_slow_s: float = 3.0
+    probe_slow_s: float = 5.0
     probe_slow_most_s: float = 5.0
     """A slow endpoint is tried again this often."""
     probe_hopeful_s: float = 0.75
     """One that has just answered well, until it is trusted."""
-    probe_failing_s: float = 5.0
+    probe_failing_s: float = 4.0
     probe_failing_most_s: float = 60.0
     probe_share: float = 0.003
     """Of all requests, for probes that cannot be hedged."""

@@ -70,7 +70,7 @@ def _counts(router: "Router") -> dict[str, object]:
 def _learned(router: "Router") -> dict[str, object]:
     playing = router.roster.playing
     regrets = router.learner.regrets()
-    mix = router.learner.mix
+    mix = router.mix
     return {
         "mix": {s.address: mix[s.place] for s in playing},
         "regrets": {s.address: regrets[s.place] for s in playing},
@@ -170,7 +170,7 @@ def explain(router: "Router", names: Mapping[str, str], now: float) -> str:
         share = f"{shares[s.place]:5.0%}" if shares else "    –"
         error = errors[s.address]
         lines.append(
-            f"{names.get(s.address, s.address):{width}}  {share}  {router.learner.mix[s.place]:4.0%}"
+            f"{names.get(s.address, s.address):{width}}  {share}  {router.mix[s.place]:4.0%}"
             f"  {regrets[s.place]:6.3f}  {s.cost_s * 1000:7.1f}  {s.cost_s / max(best, 1e-9):6.1f}"
             f"  {s.slowdown:8.1f}  {s.in_flight:9}  {'    –' if error is None else f'{error:5.0%}'}  {_state(s, now)}"
         )
