@@ -6,9 +6,8 @@ already conclusive where 1 % is normal.
 """
 
 import math
-from typing import Final
+from typing import ClassVar, Final
 
-TYPES: Final = ("healthy", "degraded", "failing")
 Z90: Final = 1.2816
 PRIOR_FAILING: Final = 0.01
 FAILING_RATE: Final = 0.9
@@ -16,9 +15,12 @@ LEAST_RATE: Final = 0.002
 _DEGRADED_RATE: Final = 0.1
 _LEAST: Final = 1e-6
 MOST_IN_A_ROW: Final = 7
-_PRIOR: Final[tuple[float, ...]] = (0.97, 0.02, 0.01)
-_SLOW: Final[tuple[float, ...]] = (0.05, 0.6, 0.05)
-"""Probability of a slow answer, given an answer, by type."""
+_HEALTHY: Final = 0.97
+_DEGRADED: Final = 0.02
+"""Prior probabilities; the rest is `PRIOR_FAILING`."""
+_SLOW: Final = 0.05
+_DEGRADED_SLOW: Final = 0.6
+"""Probability of a slow answer, given an answer."""
 
 
 def wilson_lower(failed: float, tried: float) -> float:
@@ -44,39 +46,48 @@ def fade_s(in_a_row: int) -> float:
 
 
 class TypePosterior:
-    """P(type | outcomes), with a hazard of switching: it forgets."""
+    """P(type | outcomes), with a hazard of switching: it forgets. Plain floats: it learns from every request."""
 
-    HAZARD_PER_S: Final = 0.05
+    HAZARD_PER_S: ClassVar[float] = 0.05
 
     def __init__(self) -> None:
-        self.probability = list(_PRIOR)
+        self._healthy, self._degraded, self._failing = _HEALTHY, _DEGRADED, PRIOR_FAILING
+
+    @property
+    def probability(self) -> list[float]:
+        """Of *healthy*, *degraded*, *failing*; they add up to 1."""
+        return [self._healthy, self._degraded, self._failing]
 
     def answered(self, peer_rate: float, *, slow: bool) -> None:
         """A reply; `slow`: several times its route's baseline."""
-        speed = [s if slow else 1.0 - s for s in _SLOW]
-        self._weigh([(1.0 - f) * s for f, s in zip(_failure_rates(peer_rate), speed)])  # noqa: B905
+        usual = _usual(peer_rate)
+        degraded = max(usual, _DEGRADED_RATE)
+        often, seldom = (_DEGRADED_SLOW, _SLOW) if slow else (1.0 - _DEGRADED_SLOW, 1.0 - _SLOW)
+        self._weigh((1.0 - usual) * seldom, (1.0 - degraded) * often, (1.0 - FAILING_RATE) * seldom)
 
     def failed(self, peer_rate: float) -> None:
         """A failure, where peers fail at `peer_rate`."""
-        self._weigh(_failure_rates(peer_rate))
+        usual = _usual(peer_rate)
+        self._weigh(usual, max(usual, _DEGRADED_RATE), FAILING_RATE)
 
     def fade(self, elapsed_s: float) -> None:
         """The type may have changed meanwhile."""
         keep = math.exp(-self.HAZARD_PER_S * elapsed_s)
-        self.probability = [
-            prior + keep * (p - prior)
-            for p, prior in zip(self.probability, _PRIOR)  # noqa: B905
-        ]
+        self._healthy = _HEALTHY + keep * (self._healthy - _HEALTHY)
+        self._degraded = _DEGRADED + keep * (self._degraded - _DEGRADED)
+        self._failing = PRIOR_FAILING + keep * (self._failing - PRIOR_FAILING)
 
-    def _weigh(self, likelihood: list[float]) -> None:
-        joint = [p * like for p, like in zip(self.probability, likelihood)]  # noqa: B905
-        total = sum(joint)
-        floored = [max(_LEAST, p / total) for p in joint]  # nothing is ever impossible
-        total = sum(floored)
-        self.probability = [p / total for p in floored]
+    def _weigh(self, healthy: float, degraded: float, failing: float) -> None:
+        """By the likelihood of what happened, under each type."""
+        healthy *= self._healthy
+        degraded *= self._degraded
+        failing *= self._failing
+        least = _LEAST * (healthy + degraded + failing)  # nothing is ever impossible
+        healthy, degraded, failing = max(least, healthy), max(least, degraded), max(least, failing)
+        total = healthy + degraded + failing
+        self._healthy, self._degraded, self._failing = healthy / total, degraded / total, failing / total
 
 
-def _failure_rates(peer_rate: float) -> list[float]:
-    """Probability of a failure by type, where peers fail at `peer_rate`; no worse than *failing* is usual."""
-    usual = min(FAILING_RATE, max(LEAST_RATE, peer_rate))
-    return [usual, max(usual, _DEGRADED_RATE), FAILING_RATE]
+def _usual(peer_rate: float) -> float:
+    """How often a healthy endpoint fails; no worse than *failing* is usual."""
+    return min(FAILING_RATE, max(LEAST_RATE, peer_rate))

@@ -4,7 +4,7 @@ Every decision explains itself: which endpoint, why, what the others would have 
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from sidecar.game import lyapunov, nash, potential
 from sidecar.policy.ledger import SETTLED_PER_S, WINDOW
@@ -18,12 +18,15 @@ LEAST_FORECASTS: Final = 20.0
 """Requests of an endpoint before its predictions are judged."""
 
 
-class Decision(NamedTuple):
+class Decision:
     """One pick, and what every endpoint would have cost then (seconds; empty for probes)."""
 
-    ticket: Ticket
-    standings: list[Standing]
-    costs: list[float]
+    __slots__ = ("costs", "standings", "ticket")
+
+    def __init__(self, ticket: Ticket, standings: list[Standing], costs: list[float]) -> None:
+        self.ticket = ticket
+        self.standings = standings
+        self.costs = costs
 
 
 def median(values: list[float]) -> float:

@@ -1,10 +1,12 @@
 """Costs in seconds, losses in [0, 1]: bounded, in order, and failing fast is never cheap."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.game.payoff import ERROR_PRICE_S, MOST_ERROR_PRICE_S, SPAN, base, error_price, losses
+from sidecar.game.payoff import ERROR_PRICE_S, MOST_ERROR_PRICE_S, SPAN, base, error_price, losses, pace
 from tests.game.play import bounded
 
 costs_s = st.lists(st.floats(1e-6, 1e4), min_size=1, max_size=10)
@@ -97,6 +99,50 @@ def test_of_two_equally_fast_endpoints_the_failing_one_costs_more(
     assert base(baseline, slowdown, ERROR_PRICE_S, excess, 0.0, 0.0) > base(
         baseline, slowdown, ERROR_PRICE_S, 0.0, 0.0, 0.0
     )
+
+
+# -- slowness that may be luck
+
+slowdowns = st.floats(1e-3, 1e3)
+lucks = st.floats(1.0, 8.0)
+
+
+@bounded(200)
+@given(slowdowns, slowdowns, lucks)
+def test_luck_makes_nobody_look_slower(slowdown: float, fastest: float, luck: float) -> None:
+    assert pace(slowdown, fastest, luck) <= slowdown
+
+
+@bounded(200)
+@given(slowdowns, st.floats(1.0, 100.0), lucks)
+def test_beyond_luck_slowness_counts_in_full(fastest: float, times: float, luck: float) -> None:
+    slowdown = math.nextafter(luck * fastest * times, math.inf)
+    assert pace(slowdown, fastest, luck) == slowdown
+
+
+@bounded(200)
+@given(slowdowns, st.floats(0.0, 1.0), lucks)
+def test_all_within_luck_count_as_the_fastest(fastest: float, place: float, luck: float) -> None:
+    slowdown = min(luck * fastest, fastest + place * (luck - 1.0) * fastest)
+    assert pace(slowdown, fastest, luck) == fastest
+
+
+@bounded(200)
+@given(st.lists(slowdowns, min_size=1, max_size=8), lucks)
+def test_no_slower_endpoint_is_cheaper_than_a_faster_one(slowdowns: list[float], luck: float) -> None:
+    fastest = min(slowdowns)
+    paces = [pace(slowdown, fastest, luck) for slowdown in sorted(slowdowns)]
+    assert paces == sorted(paces)
+    assert paces[0] == fastest
+
+
+@bounded(100)
+@given(slowdowns, slowdowns, lucks)
+def test_one_faster_than_the_fastest_admitted_keeps_its_lead(
+    slowdown: float, lead: float, luck: float
+) -> None:
+    """Those that are out may be: the fastest is of those admitted, as of the last tick."""
+    assert pace(slowdown, slowdown + lead, luck) == slowdown
 
 
 # -- the price of a failure
