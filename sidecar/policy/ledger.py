@@ -46,7 +46,11 @@ class Ledger:
         self.last_settled_s = -1.0
 
     def keep(self, rows: dict[str, Row], now: float) -> None:
-        """Exactly these endpoints from now on."""
+        """Exactly these endpoints from now on; one that comes back begins anew."""
+        for address, row in rows.items():
+            if address not in self.rows:
+                for slot in range(SLOTS):
+                    row.clear(slot)
         self.rows = rows
         self.change(now)
 
@@ -122,7 +126,7 @@ class Ledger:
 
     def _judge(self, now: float) -> None:
         rate = self.rate_per_s()
-        if rate is None:
+        if rate is None or now - self.changed_at < WINDOW * SLOT_S:  # the windows do not show the change yet
             return
         if rate >= SETTLED_PER_S:
             if self.settled:

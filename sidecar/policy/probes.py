@@ -66,10 +66,12 @@ class Probes:
     def answered(self, standing: Standing, ratio: float) -> None:
         """It answered in `ratio` baselines: well enough to look again soon, until it is trusted?"""
         standing.undecided = False
+        config = self._config
         if ratio < ANSWERED_WELL:
             unsure = standing.slowdown >= TRUSTED or standing.health != "admitted"
-            config = self._config
             standing.backoff_s = config.probe_hopeful_s if unsure else config.probe_slow_s
+        else:  # slow, but no longer failing
+            standing.backoff_s = min(standing.backoff_s, config.probe_slow_most_s)
 
     def undecided(self, standing: Standing) -> None:
         """The second copy was faster: that may be luck once, so ask again soon; twice it may be hanging."""

@@ -115,10 +115,12 @@ class Router:
                 self.health.probed(probed)
                 return probed, "probe"
         chosen = self._play(baseline, now, exclude)
-        self.ledger.play(chosen.row)
         if self.config.observe:
             chosen.would += 1
-            return self._in_turn(exclude), "observe"
+            chosen = self._in_turn(exclude)
+            self.ledger.play(chosen.row)
+            return chosen, "observe"
+        self.ledger.play(chosen.row)
         return chosen, "panic" if self.health.panic else "best-of-mix"
 
     def _in_turn(self, exclude: Set[str]) -> Standing:
