@@ -26,6 +26,18 @@ def test_a_slow_pod_is_left_and_taken_back(mesh: Mesh, users: Users) -> None:
     assert not load.failures(running.finish(now=True)), "slow is not broken: nobody sees an error"
 
 
+@pytest.mark.usefixtures("router")
+def test_a_pod_that_is_slow_now_and_then_is_left_and_taken_back(mesh: Mesh, users: Users) -> None:
+    trajet = mesh.pods("trajet-service")[1]
+    running = users.ask("/api/lines/32H")
+    picks = Picks(mesh, "trajet-service")
+    mesh.fault(trajet, latency_ms=500, fraction=0.1)
+    until(lambda: picks.share(trajet) < NOTICED, "one request in ten 500 ms slower is reason enough")
+    mesh.heal(trajet)
+    until(lambda: picks.share(trajet) >= NOTICED, "a pod that is well again gets its share again")
+    assert not load.failures(running.finish(now=True)), "slow is not broken: nobody sees an error"
+
+
 def test_a_pod_that_fails_fast_is_hardly_seen(mesh: Mesh, users: Users) -> None:
     trajet = mesh.pods("trajet-service")[0]
     running = users.ask("/api/lines/32H")
