@@ -7,7 +7,8 @@
 
 Losses are in [0, 1]; `retain` is ρ for this step. With ρ = 1 − 1/t, no dead zone and no growth cap the average
 regret is R: external ≤ √(K/T), predictive (trust = 1/t) ≤ 2·√(K/T), and play tends to coarse correlated equilibria,
-conditional to correlated ones. With a constant ρ only to a neighbourhood. The losses of unplayed endpoints are
+conditional to correlated ones. With a constant ρ only to a neighbourhood; with trust = 1, as the router plays, no bound
+is claimed, only measured (docs/routing.md). The losses of unplayed endpoints are
 *modelled* (payoff.py), so in traffic the theorems hold for the modelled costs, not for measured latency.
 """
 
