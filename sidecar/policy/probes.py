@@ -14,6 +14,8 @@ from sidecar.policy.strategies import RouterConfig
 MOST_TOKENS: Final = 3.0
 BACK_OFF: Final = 1.25
 """Each interval against the last: what is bad for 12 s is looked at again within the next 10."""
+AWAITED: Final = 1.6
+"""A probe that somebody has to wait for is sent so much later: slow ones must stay out of the p99.9."""
 ANSWERED_WELL: Final = 5.0
 """Below so many baselines an answer is a sign of recovery."""
 TRUSTED: Final = 2.0
@@ -43,9 +45,10 @@ class Probes:
         """The endpoint to try now, if any; `hedged`: a second copy will save the user from its slowness."""
         if (self._hedged_tokens if hedged else self._tokens) < 1.0:
             return None
+        patience = 1.0 if hedged else AWAITED
         for standing in standings:
             if (
-                now - standing.last_pick > standing.backoff_s
+                now - standing.last_pick > patience * standing.backoff_s
                 and not standing.in_flight
                 and standing.address not in exclude
             ):

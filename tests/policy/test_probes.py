@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from sidecar.policy.probes import ANSWERED_WELL, BACK_OFF, MOST_TOKENS, TRUSTED, Probes
+from sidecar.policy.probes import ANSWERED_WELL, AWAITED, BACK_OFF, MOST_TOKENS, TRUSTED, Probes
 from sidecar.policy.standing import EJECTED, PROBING, Standing
 from sidecar.policy.strategies import RouterConfig
 
@@ -56,11 +56,12 @@ def intervals(standing: Standing, count: int, seed: int = 1) -> list[float]:
 # -- which
 
 
-def test_a_timer_must_have_run_out() -> None:
+@pytest.mark.parametrize(("hedged", "due_s"), [(True, 14.0), (False, 10.0 + 4.0 * AWAITED)])
+def test_a_timer_must_have_run_out(hedged: bool, due_s: float) -> None:
     probes, standing = probes_of(), standing_of(backoff_s=4.0)
     standing.last_pick = 10.0
-    assert probes.due([standing], 14.0, NOBODY, hedged=False) is None
-    assert probes.due([standing], 14.1, NOBODY, hedged=False) is standing
+    assert probes.due([standing], due_s, NOBODY, hedged=hedged) is None
+    assert probes.due([standing], due_s + 0.1, NOBODY, hedged=hedged) is standing
 
 
 def test_an_endpoint_that_still_owes_an_answer_is_not_probed() -> None:

@@ -1,0 +1,1 @@
+"""The routing lab: many sidecars × many pods in virtual time, our router against the rules people deploy."""
