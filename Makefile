@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench fuzz lock clean
+.PHONY: help setup demo test check lab bench fuzz lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,7 +40,10 @@ check: setup ## format, lint, types, import directions
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
-bench: setup ## against Envoy, HAProxy, nginx and an aiohttp proxy, interleaved (ARGS=--quick: under 4 minutes)
+lab: setup ## the router against every rival in simulation, both cores (10 min; ARGS=--help: scenarios, replay of your log)
+	@$(PY) -P -m loadtest.lab $(ARGS)
+
+bench: setup ## against Envoy, HAProxy, nginx and an aiohttp proxy, interleaved (25 min; ARGS=--quick: under 4)
 	@$(PY) -m loadtest.bench $(ARGS)
 
 fuzz: setup ## coverage-guided fuzzing of both parsers (ARGS="--seconds 600")

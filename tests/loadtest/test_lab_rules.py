@@ -401,6 +401,7 @@ def test_c3_sends_one_request_at_a_time_to_the_unknown() -> None:
 
 def test_c3_moves_those_not_chosen_towards_the_winner() -> None:
     rule = c3_of(1, [Load(0, 0.01), Load(10, 0.11)])
+    rule.adjusts = True
     assert rule.pick(0, 0.0) == 0
     assert rule.queue == pytest.approx([0.0, 8.5])
     assert rule.service_s == pytest.approx([0.01, 0.095])
@@ -458,11 +459,11 @@ def test_prequal_is_random_with_fewer_than_two_fresh_probes() -> None:
 
 
 def test_prequal_removes_what_it_used_and_the_oldest_or_the_worst_in_turn() -> None:
-    rule = probes([Load(1, 0.02), Load(1, 0.01), Load(1, 0.09), Load(1, 0.03), Load(1, 0.04)])
+    rule = probes([Load(1, seconds) for seconds in (0.02, 0.01, 0.09, 0.03, 0.04, 0.05, 0.06, 0.07)])
     assert rule.pick(0, 0.0) == 1
-    assert rule.pool == [2, 3, 4]  # without the oldest
+    assert rule.pool == [2, 3, 4, 5, 6, 7]  # without the oldest
     assert rule.pick(1, 0.0) == 3
-    assert rule.pool == [4]  # without the slowest
+    assert rule.pool == [4, 5, 6, 7]  # without the slowest
 
 
 def test_prequal_pools_sixteen_probes_one_for_each_pod() -> None:
@@ -474,7 +475,7 @@ def test_prequal_pools_sixteen_probes_one_for_each_pod() -> None:
 
 @pytest.mark.parametrize(
     ("pods", "uses"),
-    [(3, 1.0), (20, 1.0), (24, 16.0), (25, 16.0), (40, 2.5), (100, 2.0 / 1.52), (1000, 1.02)],
+    [(3, 16.0), (20, 1.0), (24, 16.0), (25, 16.0), (40, 2.5), (100, 2.0 / 1.52), (1000, 1.02)],
 )
 def test_prequal_uses_a_probe_as_often_as_the_paper_says(pods: int, uses: float) -> None:
     assert reuse_budget(pods) == pytest.approx(uses, rel=0.01)

@@ -23,13 +23,17 @@ PROBES: Final = 3
 REMOVED: Final = 1
 REUSE_DELTA: Final = 1.0
 MOST_USES: Final = 16.0
+FEW_PODS: Final = 6
+"""Each is several times in the pool then: probes used once would drain it."""
 OLDEST_S: Final = 1.0
 Q_RIF: Final = 2.0**-0.25
 HISTORY: Final = 64
 
 
 def reuse_budget(pods: int) -> float:
-    """Queries one probe may decide."""
+    """Queries one probe may decide. The formula is negative below 24 pods; of two readings the stronger one here."""
+    if pods < FEW_PODS:
+        return MOST_USES
     net = (1.0 - POOL / pods) * PROBES - REMOVED
     return min(MOST_USES, max(1.0, (1.0 + REUSE_DELTA) / net)) if net else MOST_USES
 
