@@ -22,8 +22,9 @@ class Spread:
     high: float
 
     def text(self, digits: int = 1) -> str:
-        """`12.3 (11.9–13.0)`: the form in which every table of ours shows repetitions."""
-        return f"{self.median:,.{digits}f} ({self.low:,.{digits}f}–{self.high:,.{digits}f})"
+        """`12.3 (11.9–13.0)`: the form in which every table of ours shows repetitions; `12.3` where all agree."""
+        middle, low, high = (f"{value:,.{digits}f}" for value in (self.median, self.low, self.high))
+        return middle if low == high else f"{middle} ({low}–{high})"
 
 
 def spread(values: Sequence[float | None]) -> Spread | None:

@@ -1,92 +1,29 @@
-"""A pod's app, as small and fast as Python allows: a protocol per connection, llhttp, canned bytes.
+"""A pod's app, as small and fast as Python allows: a protocol per connection, llhttp, canned answers.
 
 Paths: `/bytes/N` N bytes · `/delay/MS` answers after MS milliseconds · anything else ≈ 200 B of JSON.
-Every answer names the pod in `X-Pod`. SIGTERM drains as a well-behaved server does: stop accepting, answer
-what comes on open connections with `Connection: close`, close what stays idle, exit 0.
+Every answer names the pod in `X-Pod`. With `--door IP:PORT` it can be made ill (`loadtest.ailment`).
+SIGTERM drains as a well-behaved server does: stop accepting, answer what comes on open connections with
+`Connection: close`, close what stays idle, exit 0.
 """
 
 import argparse
 import asyncio
-import random
+import functools
 import signal
 from collections import deque
 from collections.abc import Callable
 from typing import cast
 
 import httptools
-import orjson
 import uvloop
 
-from loadtest import processes
-
-MAX_CANNED = 64
-MAX_BYTES = 100_000_000
-
-
-class App:
-    """What every connection of the process shares: the answers, the delay, whether it drains."""
-
-    def __init__(self, name: str, delay_ms: float, seed: int = 7) -> None:
-        self.name = name
-        self.delay_ms = delay_ms
-        self.draining = False
-        self.connections: set[Connection] = set()
-        self._random = random.Random(seed)
-        self._canned: dict[bytes, tuple[bytes, bytes]] = {}
-
-    def delay_s(self, path: bytes) -> float:
-        """Service time in seconds: from the path, else exponential around `delay_ms`, at most 4 × that."""
-        if path.startswith(b"/delay/"):
-            return _number(path[7:], 60_000) / 1000
-        if not self.delay_ms:
-            return 0.0
-        return min(self._random.expovariate(1 / self.delay_ms), 4 * self.delay_ms) / 1000
-
-    def answer(self, path: bytes, *, head_only: bool) -> bytes:
-        """The whole response, ready to write."""
-        known = self._canned.get(path)
-        if known is None:
-            known = self._compose(path)
-            if len(self._canned) < MAX_CANNED:
-                self._canned[path] = known
-        head, body = known
-        close = b"Connection: close\r\n\r\n" if self.draining else b"\r\n"
-        return head + close + (b"" if head_only else body)
-
-    def _compose(self, path: bytes) -> tuple[bytes, bytes]:
-        kind, body = b"application/json", small_json(self.name)
-        if path.startswith(b"/bytes/"):
-            kind, body = b"application/octet-stream", b"x" * _number(path[7:], MAX_BYTES)
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\nX-Pod: %b\r\n" % (
-            kind,
-            len(body),
-            self.name.encode(),
-        )
-        return head, body
-
-
-def small_json(pod: str) -> bytes:
-    """≈ 200 bytes: what a small read of a real service returns."""
-    return orjson.dumps(
-        {
-            "pod": pod,
-            "stop": "Central Station",
-            "lines": [{"line": "12", "due_s": 95}, {"line": "40", "due_s": 210}, {"line": "7", "due_s": 420}],
-            "alerts": [],
-            "note": "times are seconds from now, worst first",
-        }
-    )
-
-
-def _number(text: bytes, most: int) -> int:
-    digits = text.partition(b"?")[0].partition(b"/")[0]
-    return min(int(digits), most) if digits.isdigit() else 0
+from loadtest import ailment, canned, processes
 
 
 class Connection(asyncio.Protocol):
     """One connection: requests answered in order, one at a time."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: canned.App) -> None:
         self._app = app
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
@@ -128,13 +65,22 @@ class Connection(asyncio.Protocol):
     def _next(self) -> None:
         while self._waiting and not self._busy:
             path, head_only, keep = self._waiting.popleft()
-            delay_s = self._app.delay_s(path)
-            if delay_s:
+            app = self._app
+            app.received += path != canned.HEALTH
+            if app.ill.hang:
                 self._busy = True
-                loop = asyncio.get_running_loop()
-                loop.call_later(delay_s, self._late, path, head_only, keep)
+                app.held.append(functools.partial(self._late, path, head_only, keep))
+            elif app.fails():
+                self._write(app.failure(), keep)
             else:
-                self._answer(path, head_only, keep)
+                self._serve(path, head_only, keep)
+
+    def _serve(self, path: bytes, head_only: bool, keep: bool) -> None:
+        if delay_s := self._app.delay_s(path):
+            self._busy = True
+            asyncio.get_running_loop().call_later(delay_s, self._late, path, head_only, keep)
+        else:
+            self._answer(path, head_only, keep)
 
     def _late(self, path: bytes, head_only: bool, keep: bool) -> None:
         self._busy = False
@@ -142,9 +88,12 @@ class Connection(asyncio.Protocol):
         self._next()
 
     def _answer(self, path: bytes, head_only: bool, keep: bool) -> None:
+        self._write(self._app.answer(path, head_only=head_only), keep)
+
+    def _write(self, response: bytes, keep: bool) -> None:
         if self._transport is None:
             return
-        self._transport.write(self._app.answer(path, head_only=head_only))
+        self._transport.write(response)
         if self._app.draining or not keep:
             self._waiting.clear()
             self._transport.close()
@@ -155,13 +104,15 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-async def serve(app: App, listen: list[str], drain_s: float) -> None:
+async def serve(app: canned.App, listen: list[str], drain_s: float, door: str | None = None) -> None:
     """Listen until SIGTERM or SIGINT, then drain: idle connections get `drain_s` to be used once more."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     servers = [await loop.create_server(lambda: Connection(app), *processes.split(each)) for each in listen]
+    if door is not None:
+        servers.append(await loop.create_server(lambda: ailment.Door(app.tell), *processes.split(door)))
     await stop.wait()
     app.draining = True
     for server in servers:
@@ -194,8 +145,9 @@ def main() -> int:
     parser.add_argument(
         "--drain-s", type=float, default=1.0, help="how long idle connections stay after SIGTERM"
     )
+    parser.add_argument("--door", metavar="IP:PORT", help="where loadtest.ailment is told (default: nowhere)")
     chosen = parser.parse_args()
-    uvloop.run(serve(App(chosen.name, chosen.delay_ms), chosen.listen, chosen.drain_s))
+    uvloop.run(serve(canned.App(chosen.name, chosen.delay_ms), chosen.listen, chosen.drain_s, chosen.door))
     return 0
 
 

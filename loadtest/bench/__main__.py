@@ -1,172 +1,145 @@
 """`python -m loadtest.bench`: the proxies, measured against each other on this machine."""
 
-import argparse
-import dataclasses
-import json
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-from loadtest import processes
-from loadtest.bench import arms, configs, features, machine, report, results, run, wrk
+import orjson
 
-DESCRIPTION = """\
-Equilibrium's sidecar against Envoy, HAProxy, nginx and a plain aiohttp proxy, on this machine, now.
-
-Every arm stands before the same upstreams and gets two loads per repetition:
-  saturated   wrk, as fast as it goes: requests/s, requests per CPU second of the proxy, RSS
-  open loop   a fixed rate, latency from the instant each request was due: what a user would feel
-and once: memory after 20,000 requests with 100 endpoints known.
-
-The proxy has the first core, wrk and the upstreams the second. On a shared machine everything moves: requests
-per second most, CPU per request less (by half, here, when neighbours share caches and cores), ratios taken
-within one repetition least. Compare arms of one run by those, never numbers of two runs.
-Progress goes to stderr, the Markdown tables to stdout and, with bench.json, to the directory of --out.
-"""
-
-EXITS = """\
-examples:
-  python -m loadtest.bench --quick                              # under 4 minutes
-  python -m loadtest.bench --arms direct,equilibrium,envoy      # only these
-  python -m loadtest.bench --path /bytes/10000 --no-memory      # larger bodies
-  python -m loadtest.bench --arms envoy,haproxy --show-configs  # print the configurations, measure nothing
-
-exit status: 0 measured · 1 measured, but requests failed · 2 wrong usage · 3 nothing could be measured
-             4 Equilibrium is below --at-least · 130 interrupted
-"""
-
-QUICK = {"repetitions": 3, "seconds": 2.0}
-OUT_FILES = ("bench.json", "bench.md")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m loadtest.bench",
-        description=DESCRIPTION,
-        epilog=EXITS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    names = ",".join(arm.name for arm in arms.ARMS)
-    add = parser.add_argument
-    add("--arms", default=names, metavar="NAMES", help=f"comma-separated (default: {names})")
-    add("--repetitions", type=int, metavar="N", help="of every arm (default 5)")
-    add("--seconds", type=float, metavar="S", help="per load and repetition, whole seconds (default 5)")
-    add("--quick", action="store_true", help="3 repetitions of 2 s: under 4 minutes, wider ranges")
-    add("--rate", type=float, default=1000, metavar="R", help="open loop, requests/s (default 1000)")
-    add("--connections", type=int, default=16, metavar="N", help="of wrk (default 16)")
-    add("--path", default="/", help="/ is ≈ 200 B of JSON; /bytes/N is N bytes (default /)")
-    add("--upstream", choices=("nginx", "python"), default="nginx", help="what answers (default nginx)")
-    add("--no-memory", dest="memory", action="store_false", help="skip the run with 100 endpoints")
-    add("--at-least", type=float, metavar="X", help="exit 4 if Equilibrium < X × Envoy per CPU second")
-    add("--show-configs", action="store_true", help="print every arm's command and files, and stop")
-    add("--out", type=Path, default=Path("out"), metavar="DIR", help="for bench.json, bench.md (default out)")
-    return parser
+from loadtest import figures, processes
+from loadtest.bench import (
+    arms,
+    careful,
+    configs,
+    document,
+    features,
+    machine,
+    options,
+    page,
+    parts,
+    plan,
+    progress,
+    report,
+    results,
+    run,
+    scale,
+    stage,
+    tail,
+    wrk,
+)
+from sidecar import clock
 
 
 def main() -> int:
     """Measure and print; the exit status is explained in --help."""
-    parser = _parser()
-    chosen = parser.parse_args()
-    try:
-        wanted = arms.named(chosen.arms.split(","))
-    except KeyError as error:
-        parser.error(f"no arm {error}; there are {', '.join(arm.name for arm in arms.ARMS)}")
+    chosen = options.parser().parse_args()
     if chosen.show_configs:
-        print(show_configs(wanted))
+        print(show_configs(chosen.arms))
         return 0
-    skipped = {arm.name: why for arm in wanted if (why := arm.missing())}
+    skipped = {arm.name: why for arm in chosen.arms if (why := arm.missing())}
     for name, why in skipped.items():
         _say(f"skipping {name}: {why}")
-    present = tuple(arm for arm in wanted if arm.name not in skipped)
-    if (why := wrk.missing() or (None if present else "no arm is left")) is not None:
+    asked = options.asked(chosen, [arm for arm in chosen.arms if arm.name not in skipped])
+    if (why := wrk.missing() or (None if asked.arms() else "no arm is left")) is not None:
         _say(f"nothing can be measured: {why}")
         return 3
-    return _measure(_settings(chosen, present), skipped, chosen.out, chosen.at_least)
+    done = _measure(asked, skipped)
+    _write(done, chosen.out)
+    return verdict(done, chosen.at_least)
 
 
-def _settings(chosen: argparse.Namespace, present: tuple[arms.Arm, ...]) -> run.Settings:
-    settings = run.Settings(
-        arms=present,
-        rate=chosen.rate,
-        path=chosen.path,
-        connections=chosen.connections,
-        upstream=chosen.upstream,
-        memory=chosen.memory,
-    )
-    given = {"repetitions": chosen.repetitions, "seconds": chosen.seconds}
-    overrides = {
-        **(QUICK if chosen.quick else {}),
-        **{name: value for name, value in given.items() if value is not None},
-    }
-    return dataclasses.replace(settings, **overrides)
-
-
-def _measure(settings: run.Settings, skipped: dict[str, str], out: Path, at_least: float | None) -> int:
-    processes.stop_on_signals(limit_s=3 * settings.duration_s() + 60)
-    _say(f"about {settings.duration_s() / 60:.1f} minutes; Ctrl-C ends every process that was started")
-    described = machine.describe(settings.arms)
+def _measure(asked: plan.Plan, skipped: dict[str, str]) -> results.Run:
+    planned_s = asked.duration_s()
+    processes.stop_on_signals(limit_s=3 * planned_s + 60)
+    _say(f"about {planned_s / 60:.1f} minutes; Ctrl-C ends every process that was started")
+    described = machine.describe(asked.arms())
+    going = progress.Progress(planned_s, _say, clock.now)
     with (
         tempfile.TemporaryDirectory(prefix="equilibrium-bench-") as directory,
         processes.Children(Path(directory)) as children,
     ):
-        outcome = _outcome(run.Bench(settings, children, _say), described, skipped)
-    page = report.markdown(outcome)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / OUT_FILES[0]).write_text(json.dumps(dataclasses.asdict(outcome), indent=1))
-    (out / OUT_FILES[1]).write_text(page)
-    print(page)
-    _say(f"written: {out / OUT_FILES[0]}, {out / OUT_FILES[1]}")
-    return verdict(outcome, at_least)
+        return _run(asked, children, going, described, skipped)
 
 
-def _outcome(bench: run.Bench, described: dict[str, str], skipped: dict[str, str]) -> results.Outcome:
-    settings = bench.settings
-    return results.Outcome(
-        titles={arm.name: arm.title for arm in settings.arms},
-        rounds=settings.repetitions,
-        seconds=settings.seconds,
-        rate=settings.rate,
-        path=settings.path,
-        endpoints=settings.endpoints,
-        connections=settings.connections,
-        upstream=settings.upstream,
-        pinning=bench.pinning(),
-        memory_requests=settings.memory_requests,
-        memory_endpoints=settings.memory_endpoints,
-        repetitions=bench.repetitions(),
-        memory=bench.memory() if settings.memory else [],
-        features=features.measure(),
+def _run(
+    asked: plan.Plan,
+    children: processes.Children,
+    going: progress.Progress,
+    described: dict[str, str],
+    skipped: dict[str, str],
+) -> results.Run:
+    part = parts.Parts(_say)
+    cost = part.measured("cost", run.Bench(asked.cost, children, going) if asked.cost else None)
+    bodies = [part.measured("bodies", run.Bench(each, children, going)) for each in asked.bodies]
+    tails = part.measured("tail", tail.Bench(asked.tail, children, going) if asked.tail else None)
+    scales = part.measured("scale", scale.Bench(asked.scale, children, going) if asked.scale else None)
+    return results.Run(
+        pinning=stage.Stage(children, "nginx", "/").pinning(),
         machine=described,
         skipped=skipped,
+        broken=part.broken,
+        cost=cost,
+        features=_features(going) if asked.cost else {},
+        bodies=[each for each in bodies if each],
+        tail=tails,
+        scale=scales,
+        took_s=going.took_s(),
     )
 
 
-def verdict(outcome: results.Outcome, at_least: float | None) -> int:
+def _features(going: progress.Progress) -> dict[str, float]:
+    found = features.measure()
+    going.done(plan.FEATURES_S, f"our own data path: {len(found)} steps timed")
+    return found
+
+
+def _write(done: results.Run, out: Path) -> None:
+    blocks = page.blocks(done)
+    text = document.markdown(blocks)
+    files = {
+        "bench.json": orjson.dumps(done, option=orjson.OPT_INDENT_2),
+        "bench.md": text.encode(),
+        "bench.html": document.html(page.TITLE, blocks).encode(),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (out / name).write_bytes(content)
+    print(text)
+    _say("written: " + ", ".join(str(out / name) for name in files))
+
+
+def verdict(done: results.Run, at_least: float | None) -> int:
     """The exit status of a finished run."""
-    failed = {arm: count for arm, count in outcome.failed().items() if count}
+    failed = {arm: count for arm, count in done.failed().items() if count}
     if failed:
         _say("requests failed: " + ", ".join(f"{arm} {count:,}" for arm, count in failed.items()))
         return 1
-    ratios = sorted(report.against_envoy(outcome, "equilibrium"))
-    if at_least is not None and (not ratios or ratios[len(ratios) // 2] < at_least):
+    if done.broken:
+        return 1 if done.measured() else 3
+    ratio = figures.spread(report.against_envoy(done.cost, "equilibrium") if done.cost else [])
+    if at_least is not None and (ratio is None or ratio.median < at_least):
         _say(f"Equilibrium is below {at_least:g} × Envoy's requests per CPU second")
         return 4
     return 0
 
 
-def show_configs(wanted: list[arms.Arm]) -> str:
-    """Commands, environment and files of these arms, for three endpoints."""
+def show_configs(wanted: Iterable[arms.Arm]) -> str:
+    """Commands, environment and files of these arms for three endpoints, then those of the part tail."""
+    compared = list(wanted)
+    shown = [text for arm in compared for text in _shown(arm, arm.name)]
+    shown += [text for arm in careful.of(compared) for text in _shown(arm, f"tail: {arm.name}")]
+    return "\n\n".join(shown)
+
+
+def _shown(arm: arms.Arm, name: str) -> list[str]:
     endpoints = tuple(f"127.64.0.{number}:8080" for number in (1, 2, 3))
-    site = configs.Site("127.64.0.250:15401", endpoints, Path("DIRECTORY"))
-    parts: list[str] = []
-    for arm in wanted:
-        if arm.launch is None:
-            continue
-        launch = arm.launch(site)
-        env = [f"{name}={value}" for name, value in launch.env.items()]
-        parts.append(f"# {arm.name}\n$ {' '.join([*env, *launch.argv])}")
-        parts += [f"# {arm.name}: DIRECTORY/{file}\n{text}" for file, text in launch.files.items()]
-    return "\n\n".join(parts)
+    if arm.launch is None:
+        return []
+    launch = arm.launch(configs.Site("127.64.0.250:15401", endpoints, Path("DIRECTORY")))
+    env = [f"{variable}={value}" for variable, value in launch.env.items()]
+    command = f"# {name}\n$ {' '.join([*env, *launch.argv])}"
+    return [command, *(f"# {name}: DIRECTORY/{file}\n{text}" for file, text in launch.files.items())]
 
 
 def _say(line: str) -> None:
@@ -179,6 +152,6 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         _say("interrupted; every process was ended")
         raise SystemExit(130) from None
-    except (processes.StartError, TimeoutError) as error:
+    except (processes.StartError, OSError) as error:
         _say(str(error))
         raise SystemExit(3) from None

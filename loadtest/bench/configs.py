@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtest import canned
+
 HOST = "bench-service"
 PORT = 8080
 AUTHORITY = f"{HOST}:{PORT}"
+HEALTH = canned.HEALTH.decode()
+"""What active checks ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,64 +26,46 @@ class Site:
     listen: str
     endpoints: tuple[str, ...]
     directory: Path
+    services: int = 1
+    """How many names lead to these endpoints."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The services' names, without the port; the first is the one everybody knows."""
+        return hosts(self.services)
 
 
-def envoy(site: Site) -> str:
-    """LEAST_REQUEST (its advice for HTTP), no request ids, buffers of 32 KiB (its edge best practice)."""
-    return json.dumps(
-        {
-            "node": {"id": "bench", "cluster": "bench"},
-            "static_resources": {"listeners": [_envoy_listener(site)], "clusters": [_envoy_cluster(site)]},
-        },
-        indent=2,
-    )
+def hosts(services: int) -> tuple[str, ...]:
+    """So many services' names."""
+    return (HOST, *(f"{HOST}-{number}" for number in range(2, services + 1)))
 
 
-def _socket(address: str) -> dict[str, object]:
-    host, _, port = address.rpartition(":")
-    return {"socket_address": {"address": host, "port_value": int(port)}}
+@dataclass(frozen=True, slots=True)
+class Haproxy:
+    """Lines to add: to the defaults, to every backend."""
+
+    defaults: str = "    timeout server 60s\n"
+    backend: str = ""
 
 
-def _envoy_listener(site: Site) -> dict[str, object]:
-    router = {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}
-    manager = {
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3"
-        ".HttpConnectionManager",
-        "stat_prefix": "bench",
-        "codec_type": "HTTP1",
-        "generate_request_id": False,
-        "route_config": {"virtual_hosts": [_envoy_virtual_host()]},
-        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
-    }
-    network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
-    return {
-        "name": "outbound",
-        "address": _socket(site.listen),
-        "per_connection_buffer_limit_bytes": 32768,
-        "filter_chains": [{"filters": [network]}],
-    }
+@dataclass(frozen=True, slots=True)
+class Nginx:
+    """Words to add to every server, lines to add to the location."""
+
+    server: str = ""
+    location: str = ""
 
 
-def _envoy_virtual_host() -> dict[str, object]:
-    route = {"match": {"prefix": "/"}, "route": {"cluster": HOST, "timeout": "60s"}}
-    return {"name": HOST, "domains": [HOST, AUTHORITY], "routes": [route]}
+PLAIN_HAPROXY = Haproxy()
+PLAIN_NGINX = Nginx()
 
 
-def _envoy_cluster(site: Site) -> dict[str, object]:
-    endpoints = [{"endpoint": {"address": _socket(address)}} for address in site.endpoints]
-    return {
-        "name": HOST,
-        "type": "STATIC",
-        "lb_policy": "LEAST_REQUEST",
-        "connect_timeout": "1s",
-        "per_connection_buffer_limit_bytes": 32768,
-        "load_assignment": {"cluster_name": HOST, "endpoints": [{"lb_endpoints": endpoints}]},
-    }
-
-
-def haproxy(site: Site) -> str:
+def haproxy(site: Site, more: Haproxy = PLAIN_HAPROXY) -> str:
     """`leastconn`, connections shared between clients (`http-reuse always`)."""
-    servers = "\n".join(f"    server s{i} {address}" for i, address in enumerate(site.endpoints))
+    choice = f"{HOST} if {{ req.hdr(host) -i {AUTHORITY} }}"
+    if site.services > 1:
+        choice = "%[req.hdr(host),lower,field(1,:)]"
+    backends = "".join(_haproxy_backend(site, host, more) for host in site.hosts)
     return f"""\
 global
     nbthread 1
@@ -88,15 +74,16 @@ defaults
     mode http
     timeout connect 1s
     timeout client 300s
-    timeout server 60s
-    http-reuse always
+{more.defaults}    http-reuse always
 frontend outbound
     bind {site.listen}
-    use_backend {HOST} if {{ req.hdr(host) -i {AUTHORITY} }}
-backend {HOST}
-    balance leastconn
-{servers}
-"""
+    use_backend {choice}
+{backends}"""
+
+
+def _haproxy_backend(site: Site, host: str, more: Haproxy) -> str:
+    servers = "".join(f"    server s{i} {address}\n" for i, address in enumerate(site.endpoints))
+    return f"backend {host}\n    balance leastconn\n{more.backend}{servers}"
 
 
 def _nginx_frame(site: Site, http: str) -> str:
@@ -120,9 +107,9 @@ http {{
 """
 
 
-def nginx(site: Site) -> str:
-    """`least_conn`, 64 kept upstream connections without a limit on requests."""
-    servers = "\n".join(f"        server {address};" for address in site.endpoints)
+def nginx(site: Site, more: Nginx = PLAIN_NGINX) -> str:
+    """`least_conn`, 64 kept upstream connections without a limit on requests; one service."""
+    servers = "\n".join(f"        server {address}{more.server};" for address in site.endpoints)
     return _nginx_frame(
         site,
         f"""\
@@ -140,7 +127,7 @@ def nginx(site: Site) -> str:
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_set_header Host $http_host;
-        }}
+{more.location}        }}
     }}
 """,
     )
@@ -164,7 +151,7 @@ def nginx_upstream(site: Site, body: str) -> str:
     )
 
 
-def discovery(endpoints: Sequence[str]) -> str:
+def discovery(endpoints: Sequence[str], services: int = 1) -> str:
     """Our own sidecar's discovery file (JSON, so that PyYAML stays out of the process)."""
-    service = {"host": HOST, "port": PORT, "endpoints": list(endpoints)}
-    return json.dumps({"services": [service]}, indent=2)
+    entries = [{"host": host, "port": PORT, "endpoints": list(endpoints)} for host in hosts(services)]
+    return json.dumps({"services": entries}, indent=2)

@@ -8,11 +8,12 @@ FULL_CORE = 0.9
 
 
 def what(outcome: results.Outcome) -> str:
-    """The paragraph on top."""
+    """The paragraph on top of a section."""
+    times = "1 repetition" if outcome.rounds == 1 else f"{outcome.rounds} repetitions"
+    kept = "a connection per request (`Connection: close`)" if outcome.one_shot else "connections kept"
     return (
-        f"{outcome.rounds} repetitions of {outcome.seconds:g} s per load, arms interleaved in rotated order,"
-        f" each restarted every time; `GET {outcome.path}`, {outcome.endpoints} upstreams"
-        f" ({outcome.upstream}). {outcome.pinning} Median (least–most)."
+        f"{times} of {outcome.seconds:g} s per load; `GET {outcome.path}`, {kept},"
+        f" {outcome.endpoints} upstreams ({outcome.upstream})."
     )
 
 
@@ -76,8 +77,17 @@ def memory(outcome: results.Outcome) -> str:
     )
 
 
-def machine(outcome: results.Outcome) -> str:
+def top(run: results.Run) -> str:
+    """The paragraph on top of the page."""
+    return (
+        "Arms interleaved in rotated order, each restarted for every repetition, warm-up thrown away."
+        f" {run.pinning} Median (least–most). Compare arms of one run, never figures of two."
+        f" The run took {run.took_s / 60:.1f} minutes."
+    )
+
+
+def machine(run: results.Run) -> list[str]:
     """The end of the page."""
-    lines = [f"- {name}: {value}" for name, value in outcome.machine.items()]
-    lines += [f"- skipped {arm}: {why}" for arm, why in outcome.skipped.items()]
-    return "\n".join(["## Measured on", "", *lines])
+    lines = [f"{name}: {value}" for name, value in run.machine.items()]
+    lines += [f"skipped {arm}: {why}" for arm, why in run.skipped.items()]
+    return [*lines, *(f"broke off: the part {part}: {why}" for part, why in run.broken.items())]

@@ -1,4 +1,4 @@
-"""Tables from measurements: medians and (least–most) over the repetitions, as Markdown. Pure.
+"""What a proxy costs, as tables: medians and (least–most) over the repetitions. Pure.
 
 Ratios and differences are taken within each repetition, then summarised: see `loadtest.figures`.
 """
@@ -6,29 +6,59 @@ Ratios and differences are taken within each repetition, then summarised: see `l
 from collections.abc import Callable, Sequence
 
 from loadtest import figures
-from loadtest.bench import notes, results
+from loadtest.bench import document, notes, results
 
-Rows = list[list[str]]
 NONE = "–"
 
 
-def markdown(outcome: results.Outcome) -> str:
-    """The whole page."""
-    parts = [
-        "# Equilibrium against its peers",
-        notes.what(outcome),
-        "## Saturated (wrk, closed loop)",
-        _table(SATURATED_HEAD, saturated_rows(outcome)),
-        notes.saturated(outcome),
-        f"## Open loop, {outcome.rate:,.0f} requests/s",
-        _table(STEADY_HEAD, steady_rows(outcome)),
-        notes.steady(outcome),
+def cost(outcome: results.Outcome, features: dict[str, float]) -> list[document.Block]:
+    """The first part: small bodies, connections kept; memory; our own path by step."""
+    blocks: list[document.Block] = [
+        document.Heading(2, "Cost: small bodies, connections kept"),
+        *section(outcome),
     ]
     if outcome.memory:
-        parts += ["## Memory", _table(MEMORY_HEAD, memory_rows(outcome)), notes.memory(outcome)]
-    if outcome.features:
-        parts += ["## Our own data path, by step", _table(FEATURE_HEAD, feature_rows(outcome))]
-    return "\n\n".join([*parts, notes.machine(outcome)]) + "\n"
+        blocks += [
+            document.Heading(3, "Memory"),
+            document.Table(MEMORY_HEAD, memory_rows(outcome)),
+            document.Text(notes.memory(outcome)),
+        ]
+    if features:
+        rows = [[name, f"{us:.2f}"] for name, us in features.items()]
+        blocks += [document.Heading(3, "Our own data path, by step"), document.Table(FEATURE_HEAD, rows)]
+    return blocks
+
+
+def bodies(outcomes: Sequence[results.Outcome]) -> list[document.Block]:
+    """Larger bodies, and connections that are not kept."""
+    blocks: list[document.Block] = []
+    for outcome in outcomes:
+        blocks += [document.Heading(2, f"Cost: {title(outcome)}"), *section(outcome)]
+    return blocks
+
+
+def title(outcome: results.Outcome) -> str:
+    """`10 kB bodies`, `a connection per request`."""
+    if outcome.one_shot:
+        return "a connection per request"
+    count = outcome.path.removeprefix("/bytes/")
+    if not count.isdigit():
+        return "small bodies"
+    size = int(count)
+    return f"{size / 1_000_000:g} MB bodies" if size >= 1_000_000 else f"{size / 1000:g} kB bodies"
+
+
+def section(outcome: results.Outcome) -> list[document.Block]:
+    """Both loads of one section."""
+    return [
+        document.Text(notes.what(outcome)),
+        document.Heading(3, "Saturated (wrk, closed loop)"),
+        document.Table(SATURATED_HEAD, saturated_rows(outcome)),
+        document.Text(notes.saturated(outcome)),
+        document.Heading(3, f"Open loop, {outcome.rate:,.0f} requests/s"),
+        document.Table(STEADY_HEAD, steady_rows(outcome)),
+        document.Text(notes.steady(outcome)),
+    ]
 
 
 SATURATED_HEAD = (
@@ -44,7 +74,7 @@ SATURATED_HEAD = (
 )
 
 
-def saturated_rows(outcome: results.Outcome) -> Rows:
+def saturated_rows(outcome: results.Outcome) -> document.Rows:
     """One row per arm, the cheapest proxy first, direct on top."""
     return [
         [
@@ -83,7 +113,7 @@ STEADY_HEAD = (
 )
 
 
-def steady_rows(outcome: results.Outcome) -> Rows:
+def steady_rows(outcome: results.Outcome) -> document.Rows:
     """One row per arm; what was added is against direct in the same repetition."""
     columns: list[Pick] = [lambda r: r.steady.p50_ms, lambda r: r.steady.p99_ms, lambda r: r.steady.p999_ms]
     return [
@@ -108,7 +138,7 @@ def added(outcome: results.Outcome, arm: str, pick: "Pick") -> list[float]:
 MEMORY_HEAD = ("proxy", "just started, MiB", "after the requests, MiB", "failed")
 
 
-def memory_rows(outcome: results.Outcome) -> Rows:
+def memory_rows(outcome: results.Outcome) -> document.Rows:
     """One row per proxy, the smallest first."""
     return [
         [outcome.titles[m.arm], f"{m.started_mib:.0f}", f"{m.after_mib:.0f}", str(m.failed)]
@@ -117,11 +147,6 @@ def memory_rows(outcome: results.Outcome) -> Rows:
 
 
 FEATURE_HEAD = ("step", "CPU µs per request")
-
-
-def feature_rows(outcome: results.Outcome) -> Rows:
-    """One row per step of the data path, in the order a request meets them."""
-    return [[name, f"{us:.2f}"] for name, us in outcome.features.items()]
 
 
 Pick = Callable[[results.Repetition], float | None]
@@ -163,8 +188,3 @@ def _core(outcome: results.Outcome, arm: str) -> str:
     if used is None:
         return NONE
     return f"{used:.0%}{'' if used >= notes.FULL_CORE else ' †'}"
-
-
-def _table(head: Sequence[str], rows: Rows) -> str:
-    rule = ["---", *(["---:"] * (len(head) - 1))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [list(head), rule, *rows])

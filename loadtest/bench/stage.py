@@ -37,13 +37,21 @@ class Stage:
         self._children = children
         self._upstream = upstream
         self._path = path
-        self._net = processes.loopback_net()
+        self.net = processes.loopback_net()
         self.proxy_core, self.load_core = cores(sorted(os.sched_getaffinity(0)))
+
+    def pinning(self) -> str:
+        """Who runs where, for the reader of a table."""
+        if self.proxy_core is None:
+            return "One core for everything: nothing was pinned."
+        return (
+            f"Proxy alone on core {self.proxy_core}; wrk, generator and upstreams on core {self.load_core}."
+        )
 
     @contextmanager
     def upstreams(self, count: int, *, one_process: bool = False) -> Iterator[tuple[str, ...]]:
         """So many endpoints, up."""
-        endpoints = upstreams.addresses(self._net, count)
+        endpoints = upstreams.addresses(self.net, count)
         with upstreams.standing(
             self._children,
             self._upstream,
@@ -55,13 +63,13 @@ class Stage:
             yield endpoints
 
     @contextmanager
-    def standing(self, arm: arms.Arm, endpoints: tuple[str, ...]) -> Iterator[Standing]:
+    def standing(self, arm: arms.Arm, endpoints: tuple[str, ...], *, services: int = 1) -> Iterator[Standing]:
         """The arm in front of these endpoints, answering."""
         if arm.launch is None:
             yield Standing(arm, endpoints[0], None)
             return
-        listen = f"{self._net}.{PROXY_HOST}:{PROXY_PORT}"
-        child = start(self._children, arm, listen, endpoints, core=self.proxy_core)
+        listen = f"{self.net}.{PROXY_HOST}:{PROXY_PORT}"
+        child = start(self._children, arm, listen, endpoints, core=self.proxy_core, services=services)
         try:
             processes.await_http(listen, child, host=configs.AUTHORITY, path=self._path)
             yield Standing(arm, listen, child)
@@ -83,13 +91,14 @@ def start(
     endpoints: tuple[str, ...],
     *,
     core: int | None = None,
+    services: int = 1,
 ) -> processes.Child:
     """Write an arm's files and start it."""
     if arm.launch is None:
         raise ValueError(f"the arm {arm.name!r} has no proxy to start")
     directory = children.directory / arm.name
     directory.mkdir(exist_ok=True)
-    launch = arm.launch(configs.Site(listen, endpoints, directory))
+    launch = arm.launch(configs.Site(listen, endpoints, directory, services))
     for file, text in launch.files.items():
         (directory / file).write_text(text)
     return children.start(arm.name, launch.argv, core=core, env=launch.env)

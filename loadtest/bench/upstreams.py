@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from loadtest import processes, upstream
+from loadtest import canned, processes
 from loadtest.bench import arms, configs
 
 PORT = 8080
@@ -51,7 +51,7 @@ def standing(
 
 def _nginx(site: configs.Site, path: str) -> tuple[str, ...]:
     file = site.directory / "nginx.conf"
-    file.write_text(configs.nginx_upstream(site, upstream.small_json("upstream").decode()))
+    file.write_text(configs.nginx_upstream(site, canned.small_json("upstream").decode()))
     if path.startswith("/bytes/"):
         _write_bytes(site.directory, path)
     return arms.nginx_command(file)

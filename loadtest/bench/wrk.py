@@ -7,6 +7,7 @@ shown because everybody looks for it; the open loop says what a user would feel.
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,22 @@ done = function(summary, latency, requests)
     e.status, e.connect + e.read + e.write + e.timeout))
 end
 """
+
+HOSTS = """\
+local hosts, requests, turn = {%s}, {}, 0
+init = function(args)
+  for i, host in ipairs(hosts) do requests[i] = wrk.format(nil, nil, {["Host"] = host}) end
+end
+request = function()
+  turn = turn %% #requests + 1
+  return requests[turn]
+end
+"""
+
+
+def script(hosts: Sequence[str] = ()) -> str:
+    """What wrk runs: our report, and where hosts are given their requests in turn, made beforehand."""
+    return SCRIPT + (HOSTS % ", ".join(f'"{host}"' for host in hosts) if hosts else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +58,20 @@ def missing() -> str | None:
 
 
 def burst(
-    target: str, path: str, *, connections: int, seconds: float, core: int | None, script: Path
+    target: str,
+    path: str,
+    *,
+    connections: int,
+    seconds: float,
+    core: int | None,
+    script: Path,
+    headers: Sequence[str] = (),
 ) -> Burst:
-    """Saturate `target` (`ip:port`) for so long; SCRIPT must be in the file `script`."""
+    """Saturate `target` (`ip:port`) for so long; the file `script` holds what `script()` made."""
     pin = ["taskset", "-c", str(core)] if core is not None else []
     load = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s", "--latency"]
-    what = ["-H", f"Host: {configs.AUTHORITY}", "-s", str(script), f"http://{target}{path}"]
+    lines = [word for line in (f"Host: {configs.AUTHORITY}", *headers) for word in ("-H", line)]
+    what = [*lines, "-s", str(script), f"http://{target}{path}"]
     done = subprocess.run(
         [*pin, *load, *what], capture_output=True, text=True, timeout=seconds + 20, check=False
     )

@@ -39,6 +39,10 @@ def test_spread_reads_as_median_and_range() -> None:
     assert figures.Spread(1234.5, 1000.0, 2000.0).text(0) == "1,234 (1,000–2,000)"
 
 
+def test_a_spread_without_a_range_is_one_number() -> None:
+    assert figures.Spread(12.31, 12.29, 12.34).text(1) == "12.3"
+
+
 def test_ratios_pair_repetitions() -> None:
     assert figures.ratios([2.0, None, 9.0], [1.0, 1.0, 3.0]) == [2.0, 3.0]
 
