@@ -20,6 +20,8 @@ NETWORK_S: Final = 0.0005
 """One way."""
 TIME_OUT_S: Final = 10.0
 REPICKS: Final = 4
+HEDGES_PER_REQUEST, MOST_HEDGES = 0.05, 10.0
+"""A sidecar's budget for second copies: without one, hedging what is slow makes more of it slow."""
 ANSWER, HAPPENS, PROBE, SECOND = 0, 1, 2, 3
 
 Event = tuple[float, int, int, int, int, bool]
@@ -45,6 +47,7 @@ class Engine:
         self._acts: list[Callable[[], None]] = []
         self._attempts = _Attempts(len(demand.at_s))
         self._held: dict[int, list[int]] = {}
+        self._hedges = [1.0] * scenario.sidecars
         self._hears = self.rules[0].hears_loads
         self._probes = self.rules[0].probes_per_request > 0.0
         for rule in self.rules:
@@ -150,6 +153,7 @@ class Engine:
             for target in rule.probe_targets(self.now):
                 self._push(self.now + 2 * NETWORK_S, PROBE, sidecar, target)
         if self.scenario.hedging:
+            self._hedges[sidecar] = min(MOST_HEDGES, self._hedges[sidecar] + HEDGES_PER_REQUEST)
             self._push(self.now + self.tally.p95_s, SECOND, request)
 
     def _work(self, attempt: int, pod: int) -> None:
@@ -179,6 +183,8 @@ class Engine:
         took = self.now - attempts.began[attempt]
         load = host.told(took) if self._hears and (good or not host.down) else None
         rule.settled(attempt, pod, self.now, took, ok=good, load=load)
+        if good and self.scenario.hedging:
+            self.tally.attempted(took)
         if good or not self._again(request, attempt):
             self._finish(request, attempt, good=good)
 
@@ -203,8 +209,11 @@ class Engine:
         return True
 
     def _second(self, request: int) -> None:
-        if not self.tally.finished[request] and self._attempts.copies(request) == 1:
-            self._copy(request)
+        sidecar = self._demand.sidecar[request]
+        if self.tally.finished[request] or self._attempts.copies(request) > 1 or self._hedges[sidecar] < 1.0:
+            return
+        self._hedges[sidecar] -= 1.0
+        self._copy(request)
 
     def _copy(self, request: int) -> None:
         """Another attempt, at a pod that has not had this request where the rule finds one."""

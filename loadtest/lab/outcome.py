@@ -3,7 +3,6 @@
 Latencies are kept in cells 1 % wide, so that runs of many seeds add up and percentiles stay within 1 %.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +15,7 @@ from loadtest.lab.scenario import FAULT_AT_S, SETTLE_S, Scenario
 LEAST_S = 1e-4
 CELLS = 1400
 """From 0.1 ms to two minutes."""
-GOOD_S = 0.25
+GOOD_S = 0.5
 """An answer later than this is no good to anybody: goodput counts the earlier ones."""
 FIRST_P95_S = 0.03
 RECENT = 1024
@@ -37,8 +36,7 @@ class Tally:
         self._good = bytearray(requests)
         self._took_s = [0.0] * requests
         self._pod = [0] * requests
-        self._recent: deque[float] = deque(maxlen=RECENT)
-        self._hedging = scenario.hedging
+        self._recent: list[float] = []
 
     def picked(self, request: int, pod: int) -> None:
         """The first attempt went there."""
@@ -51,10 +49,13 @@ class Tally:
         self.finished[request] = 1
         self._good[request] = good
         self._took_s[request] = took_s
-        if self._hedging and good:
-            self._recent.append(took_s)
-            if request % 64 == 0:
-                self.p95_s = sorted(self._recent)[int(0.95 * len(self._recent))]
+
+    def attempted(self, took_s: float) -> None:
+        """A good answer came so long after its own attempt was sent: copies do not make the next ones later."""
+        self._recent.append(took_s)
+        if len(self._recent) % 64 == 0:
+            del self._recent[:-RECENT]
+            self.p95_s = sorted(self._recent)[int(0.95 * len(self._recent))]
 
     def summary(self, at_s: Sequence[float], rule: str, seed: int) -> "Outcome":
         """Of the judged stretch; what is unanswered at the end counts with what it has waited so far."""

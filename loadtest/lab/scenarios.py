@@ -116,7 +116,14 @@ ARMS: tuple[Scenario, ...] = (
     ),
     cell("plus500", 1, 3).variant("hedged", hedging=True),
     cell("hang", 1, 3).variant("hedged", hedging=True),
-    cell("tenth", 1, 4, load=1.05),
+    special(
+        "overload",
+        "1 of 4 10× slower, and 1.05 times what is left can serve; 4 sidecars",
+        scripts.fault((0,), speed=VERY_SLOW),
+        pods=4,
+        load=1.05 * 3.1 / 4,
+        goodput=True,
+    ),
     special(
         "crash",
         "1 of 4 is killed and comes back after 5 s; 8 sidecars, 2 retries",

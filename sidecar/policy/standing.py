@@ -51,6 +51,7 @@ class Standing:
         "price_until",
         "row",
         "share",
+        "silent",
         "slow_at",
         "slowdown",
         "succeeded",
@@ -73,6 +74,7 @@ class Standing:
         # how fast
         self.slowdown = 1.0
         self.slow_at = now
+        self.silent = 0  # requests in a row that nobody waited for to the end
         self.congestion = -1.0  # as reported; negative: never
         self.congestion_at = 0.0
         # how reliable
@@ -144,6 +146,7 @@ class Standing:
 
     def answered(self, ratio: float, now: float, memory_s: float, most: float) -> None:
         """Time to first byte over its route's baseline: believed at once when worse, gradually when better."""
+        self.silent = 0
         ratio = min(ratio, most)
         elapsed = now - self.slow_at
         self.slow_at = now
@@ -154,10 +157,11 @@ class Standing:
             self.slowdown += step * (ratio - self.slowdown)
 
     def unanswered(self, ticket: Ticket, now: float, most: float) -> None:
-        """Nobody waits any more: what it owed then is the least it would have taken."""
-        late = min(lateness(ticket, now), most)
-        if late > self.slowdown:
-            self.slowdown = late
+        """Nobody waits any more: it would have taken at least so long; so many in a row, and it hangs."""
+        self.silent += 1
+        least = min(self.silent * _PATIENCE * lateness(ticket, now), most)
+        if least > self.slowdown:
+            self.slowdown = least
             self.slow_at = now
 
     def accuse(self, posterior: float) -> None:

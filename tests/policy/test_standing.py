@@ -155,7 +155,7 @@ def test_a_request_in_its_time_is_no_suspect() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "age_s", "after"), [(1.0, 0.3, 10.0), (20.0, 0.3, 20.0), (1.0, 60.0, MOST)]
+    ("before", "age_s", "after"), [(1.0, 0.1, 10.0), (20.0, 0.1, 20.0), (1.0, 60.0, MOST)]
 )
 def test_who_gives_up_waiting_has_learned_how_long_at_least(
     before: float, age_s: float, after: float
@@ -163,6 +163,17 @@ def test_who_gives_up_waiting_has_learned_how_long_at_least(
     standing = standing_of(slowdown=before)
     standing.unanswered(ask(standing, now=0.0), age_s, MOST)
     assert standing.slowdown == pytest.approx(after)
+
+
+def test_nobody_waiting_for_it_again_and_again_means_that_it_hangs() -> None:
+    standing = standing_of()
+    for number in range(3):
+        standing.unanswered(ask(standing, now=float(number)), number + 0.02, MOST)
+    assert standing.slowdown == pytest.approx(3 * 2.0), "each alone says only twice its baseline"
+    standing.answered(1.0, 4.0, 2.0, MOST)
+    standing.slowdown = 1.0
+    standing.unanswered(ask(standing, now=5.0), 5.02, MOST)
+    assert standing.slowdown == pytest.approx(2.0), "an answer begins the count anew"
 
 
 # -- failures
