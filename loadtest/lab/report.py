@@ -18,7 +18,7 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>The routin
 <h1>The routing lab</h1><div id="p0"></div><div id="p1"></div>
 <script>{script}</script>
 <script>{figures}.forEach((f, i) => Plotly.newPlot("p" + i, f.data,
- {{...f.layout, legend: {{orientation: "h", y: -0.2}}}}, {{responsive: true}}))</script></html>
+ f.layout, {{responsive: true}}))</script></html>
 """
 
 
@@ -107,7 +107,8 @@ def tails(results: Results) -> Plain:
         "title": {"text": "Tail by scenario: p99, errors count with what they took"},
         "xaxis": {"type": "log", "ticksuffix": " ms", "tickvals": [10, 30, 100, 300, 1000, 3000, 10000]},
         "yaxis": {"autorange": "reversed", "automargin": True},
-        "height": 300 + 36 * len(names),
+        "legend": {"orientation": "h", "y": -0.1},
+        "height": 400 + 30 * len(names),
     }
     return {"data": traces, "layout": layout}
 
@@ -123,7 +124,8 @@ def shares(results: Results) -> Plain:
         "title": {"text": "Equilibrium: the bad pods' share, second by second"},
         "xaxis": {"ticksuffix": " s"},
         "yaxis": {"tickformat": ".0%", "rangemode": "tozero"},
-        "height": 700,
+        "legend": {"orientation": "h", "y": -0.15, "font": {"size": 11}},
+        "height": 900,
     }
     return {"data": traces, "layout": layout}
 
