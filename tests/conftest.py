@@ -1,6 +1,7 @@
 """What every test shares: uvloop, as in production."""
 
 import asyncio
+import signal
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ def pytest_asyncio_loop_factories(
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Tests of the program run what is installed: refuse to test an older tree than the one being read."""
+    # `nohup make test &` ignores SIGINT, and every program it starts would too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     installed = Path(sysconfig.get_path("purelib")) / "sidecar"
     stale = [path for path in Path("sidecar").rglob("*.py") if not _same(path, installed.parent / path)]
     if stale:
