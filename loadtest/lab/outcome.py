@@ -19,8 +19,6 @@ GOOD_S = 0.5
 """An answer later than this is no good to anybody: goodput counts the earlier ones."""
 FIRST_P95_S = 0.03
 RECENT = 1024
-BACK_SHARE = 0.5
-"""Of a fair share: from then on a healed pod counts as back."""
 
 Counts = NDArray[np.int64]
 

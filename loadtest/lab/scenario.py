@@ -13,7 +13,7 @@ WORKERS = 8
 FAULT_AT_S = 10.0
 """Rules have so long to learn what is usual."""
 SETTLE_S = 1.0
-"""From a fault until requests are judged: noticing is measured by `--from-fault 0`."""
+"""From a fault until requests are judged: what noticing may take."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Lessons:
         """It is over."""
         if ticket.first_byte_at is None:
             standing.stop_waiting(ticket)
-            if outcome is Outcome.ABANDONED:
+            if outcome is Outcome.ABANDONED and not ticket.replied:
                 standing.unanswered(ticket, now, self._config.most_slowdown)
                 if ticket.reason == "probe":
                     self._probes.undecided(standing)

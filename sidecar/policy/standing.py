@@ -17,6 +17,8 @@ CLOSING_S: Final = 2.0
 """A draining endpoint is left alone for so long, unless discovery drops it first."""
 FRESH_S: Final = 1.0
 """Time constant of a congestion report."""
+_SILENT: Final = 2.0
+"""Baselines without an answer, before giving up says anything."""
 _PATIENCE: Final = 3.0
 """An answer is overdue after so many baselines."""
 
@@ -158,8 +160,11 @@ class Standing:
 
     def unanswered(self, ticket: Ticket, now: float, most: float) -> None:
         """Nobody waits any more: it would have taken at least so long; so many in a row, and it hangs."""
+        ratio = _PATIENCE * lateness(ticket, now)
+        if ratio < _SILENT:
+            return  # a shed reply, a client that left early: it had hardly had the time
         self.silent += 1
-        least = min(self.silent * _PATIENCE * lateness(ticket, now), most)
+        least = min(self.silent * ratio, most)
         if least > self.slowdown:
             self.slowdown = least
             self.slow_at = now

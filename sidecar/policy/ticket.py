@@ -50,6 +50,7 @@ class Ticket:
         "predicted_s",
         "reason",
         "replayable",
+        "replied",
         "retry_after_s",
         "route",
         "waiting_since",
@@ -70,6 +71,7 @@ class Ticket:
         self.outcome: Outcome | None = None
         self.baseline_s = 0.0  # what the route takes, as of the pick; 0: unknown
         self.predicted_s = 0.0  # what the router thought this request would cost
+        self.replied = False  # it did answer, only not what was asked for: shed or throttled
         self.closes = False  # the endpoint closed the connection after it
         self.load = 0  # requests in flight at its endpoint when it was picked
         self.older: Ticket | None = None  # neighbours in `Waiting`

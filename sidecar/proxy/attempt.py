@@ -108,6 +108,7 @@ class Attempt:
         status = head.status if head is not None else 200
         if head is not None and status in (429, 503) and _ours(head):
             self._stats.abandoned += 1  # throttled or shed by our own kind: not the endpoint's failure
+            self.ticket.replied = True
             self._service.abandoned(self.ticket, now)
         elif status >= 500:
             self._stats.failed += 1

@@ -31,13 +31,6 @@ def mesh(started: Mesh) -> Iterator[Mesh]:
 
 
 @pytest.fixture
-def router(mesh: Mesh) -> None:
-    """For what only the regret router does: round robin has no regrets, and cannot keep these promises."""
-    if "regrets" not in mesh.state(mesh.gateway)["services"]["bus-service"]:
-        pytest.skip("needs the regret router; the installed sidecar routes round robin")
-
-
-@pytest.fixture
 def users(mesh: Mesh, tmp_path: Path) -> Iterator[traffic.Users]:
     """Whoever uses the application meanwhile."""
     with processes.Children(tmp_path) as children:

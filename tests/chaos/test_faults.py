@@ -14,7 +14,6 @@ NOTICED = 0.15
 LOST = 0.02
 
 
-@pytest.mark.usefixtures("router")
 def test_a_slow_pod_is_left_and_taken_back(mesh: Mesh, users: Users) -> None:
     bus = mesh.pods("bus-service")[1]
     running = users.ask("/api/buses")
@@ -26,7 +25,6 @@ def test_a_slow_pod_is_left_and_taken_back(mesh: Mesh, users: Users) -> None:
     assert not load.failures(running.finish(now=True)), "slow is not broken: nobody sees an error"
 
 
-@pytest.mark.usefixtures("router")
 def test_a_pod_that_is_slow_now_and_then_is_left_and_taken_back(mesh: Mesh, users: Users) -> None:
     trajet = mesh.pods("trajet-service")[1]
     running = users.ask("/api/lines/32H")
@@ -49,7 +47,6 @@ def test_a_pod_that_fails_fast_is_hardly_seen(mesh: Mesh, users: Users) -> None:
     assert sum(failures.values()) <= HANDFUL, f"GETs are tried elsewhere: {failures}"
 
 
-@pytest.mark.usefixtures("router")
 def test_a_pod_that_fails_fast_is_left_and_taken_back(mesh: Mesh, users: Users) -> None:
     trajet = mesh.pods("trajet-service")[2]
     running = users.ask("/api/lines/32H")
@@ -62,7 +59,6 @@ def test_a_pod_that_fails_fast_is_left_and_taken_back(mesh: Mesh, users: Users) 
     assert sum(failures.values()) <= HANDFUL, f"GETs are tried elsewhere: {failures}"
 
 
-@pytest.mark.usefixtures("router")
 def test_a_pod_that_hangs_does_not_hold_users_up(mesh: Mesh, users: Users) -> None:
     user = mesh.pods("user-service")[1]
     running = users.ask("/api/users/me", bearer(mesh))
@@ -76,7 +72,6 @@ def test_a_pod_that_hangs_does_not_hold_users_up(mesh: Mesh, users: Users) -> No
     assert sum(lost.values()) <= LOST * len(later), f"requests go on being answered: {lost} of {len(later)}"
 
 
-@pytest.mark.usefixtures("router")
 def test_a_pod_that_hung_is_taken_back(mesh: Mesh, users: Users) -> None:
     ticket = mesh.pods("ticket-service")[0]
     running = users.ask("/api/v1/tickets")

@@ -176,6 +176,14 @@ def test_nobody_waiting_for_it_again_and_again_means_that_it_hangs() -> None:
     assert standing.slowdown == pytest.approx(2.0), "an answer begins the count anew"
 
 
+def test_a_reply_that_sheds_is_no_silence() -> None:
+    """One that punishes us must not look slow for it, however often, however slow the route usually is."""
+    standing = standing_of()
+    for number in range(100):
+        standing.unanswered(ask(standing, now=float(number)), number + FAST_S, MOST)
+    assert (standing.slowdown, standing.silent) == (1.0, 0)
+
+
 # -- failures
 
 
