@@ -168,12 +168,12 @@ def test_who_gives_up_waiting_has_learned_how_long_at_least(
 def test_nobody_waiting_for_it_again_and_again_means_that_it_hangs() -> None:
     standing = standing_of()
     for number in range(3):
-        standing.unanswered(ask(standing, now=float(number)), number + 0.02, MOST)
-    assert standing.slowdown == pytest.approx(3 * 2.0), "each alone says only twice its baseline"
+        standing.unanswered(ask(standing, now=float(number)), number + 0.03, MOST)
+    assert standing.slowdown == pytest.approx(3 * 3.0), "each alone says only three times its baseline"
     standing.answered(1.0, 4.0, 2.0, MOST)
     standing.slowdown = 1.0
-    standing.unanswered(ask(standing, now=5.0), 5.02, MOST)
-    assert standing.slowdown == pytest.approx(2.0), "an answer begins the count anew"
+    standing.unanswered(ask(standing, now=5.0), 5.03, MOST)
+    assert standing.slowdown == pytest.approx(3.0), "an answer begins the count anew"
 
 
 def test_a_reply_that_sheds_is_no_silence() -> None:
