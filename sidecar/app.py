@@ -152,7 +152,7 @@ class Sidecar:
             raise ListenError(f"cannot listen on admin {join(*settings.admin)}: {error.strerror}") from error
         gc.collect()
         gc.freeze()  # what start-up built lives for good: keep it out of every later collection
-        gc.set_threshold(10_000, 50, 100)  # requests leave few cycles: looking every 700 objects cost 3-7 %
+        gc.set_threshold(10_000, 50, 100)  # requests leave few cycles: no need to look every 700 objects
         print(
             f"equilibrium-sidecar ready outbound={join(*self.outbound.address)} "
             f"inbound={join(*self.inbound.address)} admin={join(*admin)}",
