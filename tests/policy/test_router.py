@@ -289,3 +289,17 @@ def test_an_old_snapshot_does_not_change() -> None:
     snapshot = router.snapshot(0.0)
     router.pick(ROUTE, 0.0)
     assert snapshot["in_flight"] == {A: 0}, "a snapshot is a copy, not a view"
+
+
+@pytest.mark.parametrize(("replied", "slow"), [(True, False), (False, True)])
+def test_a_late_reply_that_sheds_is_told_from_silence(replied: bool, slow: bool) -> None:
+    router = router_of(A, B)
+    for number in range(100):
+        router.pick(ROUTE, number / 100).succeeded(number / 100 + 0.01)
+    for number in range(10):
+        ticket = router.pick(ROUTE, 2.0 + number, exclude={B})
+        ticket.replied = replied
+        ticket.abandoned(2.0 + number + 0.05)
+    slowdown = router.snapshot(now=12.0)["slowdown"]
+    assert isinstance(slowdown, dict)
+    assert (slowdown[A] > 2.0) is slow, "a pod that throttles us answers; one that nobody waits for may hang"
