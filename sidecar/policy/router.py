@@ -22,7 +22,7 @@ from sidecar.policy.probes import Probes
 from sidecar.policy.roster import Roster
 from sidecar.policy.standing import ADMITTED, CLOSING_S, Standing
 from sidecar.policy.strategies import RouterConfig
-from sidecar.policy.ticket import Outcome, Ticket
+from sidecar.policy.ticket import Book, Outcome, Ticket
 
 __all__ = ["NoEndpoint", "Router", "RouterConfig"]
 
@@ -37,7 +37,7 @@ class NoEndpoint(Exception):
     """Nothing is left to pick: no endpoints, or all excluded."""
 
 
-class Router:
+class Router(Book):
     """One destination service, seen from one sidecar."""
 
     def __init__(self, config: RouterConfig | None = None, *, rng: random.Random | None = None) -> None:

@@ -5,8 +5,8 @@ cancelled requests and sheds from looking like fast successes or like failures.
 """
 
 import math
+from abc import ABC, abstractmethod
 from enum import Enum
-from typing import Protocol
 
 
 class Outcome(Enum):
@@ -21,12 +21,16 @@ class SettledTwiceError(Exception):
     """A ticket was settled a second time: a bug in the caller, never in traffic."""
 
 
-class Book(Protocol):
+class Book(ABC):
     """Who keeps the tickets: the router that handed them out."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def on_first_byte(self, ticket: "Ticket", now: float) -> None:
         """The endpoint began to answer."""
 
+    @abstractmethod
     def on_settled(
         self, ticket: "Ticket", outcome: Outcome, now: float, congestion: float | None, kind: str
     ) -> None:

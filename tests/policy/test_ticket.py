@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sidecar.policy.ticket import Outcome, SettledTwiceError, Ticket
+from sidecar.policy.ticket import Book, Outcome, SettledTwiceError, Ticket
 
 SETTLE: dict[Outcome, Callable[[Ticket], None]] = {
     Outcome.SUCCEEDED: lambda ticket: ticket.succeeded(2.0),
@@ -13,7 +13,7 @@ SETTLE: dict[Outcome, Callable[[Ticket], None]] = {
 }
 
 
-class Book:
+class Notes(Book):
     """Writes down what a ticket tells."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Book:
         self.settled.append((outcome, now, congestion, kind))
 
 
-class ForgetfulBook(Book):
+class ForgetfulBook(Notes):
     """Fails to note first bytes."""
 
     def on_first_byte(self, ticket: Ticket, now: float) -> None:
@@ -41,17 +41,17 @@ def ticket_of(book: Book | None) -> Ticket:
 
 
 @pytest.fixture
-def book() -> Book:
-    return Book()
+def book() -> Notes:
+    return Notes()
 
 
 @pytest.fixture
-def ticket(book: Book) -> Ticket:
+def ticket(book: Notes) -> Ticket:
     return ticket_of(book)
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_settling_is_told_to_the_book_once(ticket: Ticket, book: Book, outcome: Outcome) -> None:
+def test_settling_is_told_to_the_book_once(ticket: Ticket, book: Notes, outcome: Outcome) -> None:
     SETTLE[outcome](ticket)
     assert [settled[0] for settled in book.settled] == [outcome], "the book must hear each outcome once"
 
@@ -64,7 +64,7 @@ def test_settling_twice_is_refused(ticket: Ticket, first: Outcome, second: Outco
         SETTLE[second](ticket)
 
 
-def test_the_first_outcome_stands_when_a_second_is_refused(ticket: Ticket, book: Book) -> None:
+def test_the_first_outcome_stands_when_a_second_is_refused(ticket: Ticket, book: Notes) -> None:
     ticket.abandoned(2.0)
     with pytest.raises(SettledTwiceError):
         ticket.failed(3.0)
@@ -75,40 +75,40 @@ def test_an_open_ticket_has_no_outcome(ticket: Ticket) -> None:
     assert ticket.outcome is None
 
 
-def test_success_without_first_byte_counts_as_the_first_byte(ticket: Ticket, book: Book) -> None:
+def test_success_without_first_byte_counts_as_the_first_byte(ticket: Ticket, book: Notes) -> None:
     ticket.succeeded(now=2.5)
     assert (ticket.first_byte_at, book.first_bytes) == (2.5, [2.5])
 
 
-def test_success_after_the_first_byte_does_not_move_it(ticket: Ticket, book: Book) -> None:
+def test_success_after_the_first_byte_does_not_move_it(ticket: Ticket, book: Notes) -> None:
     ticket.first_byte(now=1.5)
     ticket.succeeded(now=9.0)
     assert (ticket.first_byte_at, book.first_bytes) == (1.5, [1.5]), "streams settle long after"
 
 
-def test_the_first_byte_is_the_first(ticket: Ticket, book: Book) -> None:
+def test_the_first_byte_is_the_first(ticket: Ticket, book: Notes) -> None:
     ticket.first_byte(now=1.5)
     ticket.first_byte(now=1.7)
     assert (ticket.first_byte_at, book.first_bytes) == (1.5, [1.5])
 
 
 @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.ABANDONED])
-def test_only_success_implies_a_first_byte(ticket: Ticket, book: Book, outcome: Outcome) -> None:
+def test_only_success_implies_a_first_byte(ticket: Ticket, book: Notes, outcome: Outcome) -> None:
     SETTLE[outcome](ticket)
     assert (ticket.first_byte_at, book.first_bytes) == (None, []), "a failure's latency teaches nothing"
 
 
-def test_success_tells_the_congestion_the_endpoint_reported(ticket: Ticket, book: Book) -> None:
+def test_success_tells_the_congestion_the_endpoint_reported(ticket: Ticket, book: Notes) -> None:
     ticket.succeeded(now=2.0, congestion=0.4)
     assert book.settled == [(Outcome.SUCCEEDED, 2.0, 0.4, "")]
 
 
-def test_failure_tells_its_kind(ticket: Ticket, book: Book) -> None:
+def test_failure_tells_its_kind(ticket: Ticket, book: Notes) -> None:
     ticket.failed(now=2.0, kind="connect")
     assert book.settled == [(Outcome.FAILED, 2.0, None, "connect")]
 
 
-def test_failure_is_a_matter_of_status_unless_told_otherwise(ticket: Ticket, book: Book) -> None:
+def test_failure_is_a_matter_of_status_unless_told_otherwise(ticket: Ticket, book: Notes) -> None:
     ticket.failed(now=2.0)
     assert book.settled == [(Outcome.FAILED, 2.0, None, "status")]
 

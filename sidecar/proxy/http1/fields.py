@@ -4,7 +4,7 @@ Names are looked up as spelled in a bounded memo, so an ordinary field costs one
 """
 
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Union
 
 from sidecar import contract
 from sidecar.proxy.http1.grammar import AUTHORITY, broken, refuse
@@ -20,6 +20,7 @@ _LONGEST: Final = 256  # bytes of a spelling worth remembering
 _AUTHORITIES: Final[set[bytes]] = set()
 
 FieldRule = Callable[[Any, bytes, bytes], None]
+_Head = Union["Http1Request", "Http1Response"]
 
 
 class _Rules(dict[bytes, FieldRule | None]):
@@ -39,24 +40,24 @@ class _Rules(dict[bytes, FieldRule | None]):
         return rule
 
 
-def _drop(head: Any, name: bytes, value: bytes) -> None:
+def _drop(head: "_Head", name: bytes, value: bytes) -> None:
     """Hop-by-hop: it was for us."""
 
 
-def _signal(head: Any, name: bytes, value: bytes) -> None:
+def _signal(head: "_Head", name: bytes, value: bytes) -> None:
     if head.signals is None:
         head.signals = {}
     head.signals[name.lower()] = value
 
 
-def _connection(head: Any, name: bytes, value: bytes) -> None:
+def _connection(head: "_Head", name: bytes, value: bytes) -> None:
     if value in _KEEP_ALIVE and head.minor:
         return  # what nearly every client sends says nothing new
     tokens = [token.strip(b" \t").lower() for token in value.split(b",")]
     head.connection = tokens if head.connection is None else head.connection + tokens
 
 
-def _length(head: Any, name: bytes, value: bytes) -> None:
+def _length(head: "_Head", name: bytes, value: bytes) -> None:
     if head.length != UNSET:
         head.fault("two-lengths")
     if not value.isdigit() or len(value) > _LENGTH_DIGITS:
@@ -65,7 +66,7 @@ def _length(head: Any, name: bytes, value: bytes) -> None:
     head.fields.append((name, value))
 
 
-def _coding(head: Any, name: bytes, value: bytes) -> None:
+def _coding(head: "_Head", name: bytes, value: bytes) -> None:
     head.coding = b"several" if head.coding else value.lower() or b"empty"
 
 
@@ -82,7 +83,7 @@ def check_authority(value: bytes, fault: Callable[[str], Any]) -> None:
         _AUTHORITIES.add(value)
 
 
-def _host(head: Any, name: bytes, value: bytes) -> None:
+def _host(head: "Http1Request", name: bytes, value: bytes) -> None:
     if head.authority:
         head.fault("two-hosts")
     check_authority(value, head.fault)
@@ -90,21 +91,21 @@ def _host(head: Any, name: bytes, value: bytes) -> None:
     head.fields.append((name, value))
 
 
-def _upgrade(head: Any, name: bytes, value: bytes) -> None:
+def _upgrade(head: "_Head", name: bytes, value: bytes) -> None:
     head.upgrade = b"several" if head.upgrade else value.lower() or b"empty"
 
 
-def _via(head: Any, name: bytes, value: bytes) -> None:
+def _via(head: "Http1Request", name: bytes, value: bytes) -> None:
     head.via = [*(head.via or ()), value]
     head.fields.append((name, value))
 
 
-def _idempotency_key(head: Any, name: bytes, value: bytes) -> None:
+def _idempotency_key(head: "Http1Request", name: bytes, value: bytes) -> None:
     head.idempotency_key = True
     head.fields.append((name, value))
 
 
-def _grpc_timeout(head: Any, name: bytes, value: bytes) -> None:
+def _grpc_timeout(head: "Http1Request", name: bytes, value: bytes) -> None:
     head.grpc_timeout = value
     head.fields.append((name, value))
 

@@ -72,7 +72,7 @@ REQUEST_HEAD: Final = re.compile(
     rb"(" + _TOKEN + rb") ([\x21-\x7e]++) HTTP/1\.([01])\r\n" + _FIELDS + rb"\r\n"
 )
 RESPONSE_HEAD: Final = re.compile(
-    rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*+))?+\r\n" + _FIELDS + rb"\r\n"
+    rb"HTTP/1\.[01] [1-5][0-9][0-9](?: ([\t\x20-\x7e\x80-\xff]*+))?+\r\n" + _FIELDS + rb"\r\n"
 )
 TRAILERS: Final = re.compile(_FIELDS + rb"\r\n")
 AUTHORITY: Final = re.compile(

@@ -19,6 +19,9 @@ from sidecar.proxy.http1.fields import SIGNAL_PREFIX, UNSET, Http1Request, Http1
 from sidecar.proxy.http1.grammar import REQUEST_HEAD, RESPONSE_HEAD, broken, diagnose, refuse
 from sidecar.proxy.message import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
 
+_ZERO: Final = 48
+_SLASH: Final = 47
+_LEAST_FIELD: Final = 4  # bytes of `a:` and its line end
 _PROTECTED: Final = frozenset((b"host", b"content-length", b"transfer-encoding"))
 
 
@@ -59,23 +62,28 @@ def _settle_coding(head: Any) -> None:
     head.length = CHUNKED
 
 
+def _too_many(raw: bytes, max_fields: int) -> bool:
+    """More fields than allowed; lines are only counted where so many would fit."""
+    return len(raw) > _LEAST_FIELD * max_fields and raw.count(b"\n") - 2 > max_fields
+
+
 def parse_request(raw: bytes, max_fields: int) -> RequestHead:
     """Read one complete request head, blank line included. Raises `Refused`."""
     match = REQUEST_HEAD.fullmatch(raw)
     if match is None:
         refuse(diagnose(raw, "request"))
-    if raw.count(b"\n") - 2 > max_fields:
+    if _too_many(raw, max_fields):
         refuse("head-fields")
     head = Http1Request()
-    head.method, head.target, minor = match.groups()
-    head.minor = minor[0] - 48
+    method, target, minor = match.groups()
+    head.method, head.target, head.minor = method, target, minor[0] - _ZERO
     head.length = UNSET
     _feed(HttpRequestParser(head), head, raw, refuse)
     if head.coding:
         _settle_coding(head)
     elif head.length == UNSET:
         head.length = 0
-    if head.target[0] != 47 or b"#" in head.target or head.method == b"CONNECT":
+    if target[0] != _SLASH or target.find(b"#") >= 0 or method == b"CONNECT":
         _target(head)
     if not head.authority:
         refuse("no-host")
@@ -93,11 +101,12 @@ def parse_response(raw: bytes, max_fields: int) -> ResponseHead:
     match = RESPONSE_HEAD.fullmatch(raw)
     if match is None:
         broken(diagnose(raw, "response"))
-    if raw.count(b"\n") - 2 > max_fields:
+    if _too_many(raw, max_fields):
         broken("head-fields")
     head = Http1Response()
-    minor, status, phrase = match.groups()
-    head.minor, head.status, head.phrase = minor[0] - 48, int(status), phrase or b""
+    head.minor = raw[7] - _ZERO  # HTTP/1.1 200: the expression has seen to it that the digits stand here
+    head.status = 100 * raw[9] + 10 * raw[10] + raw[11] - 111 * _ZERO
+    head.phrase = match[1] or b""
     head.length = UNSET
     _feed(HttpResponseParser(head), head, raw, broken)
     if head.coding:

@@ -252,7 +252,8 @@ class ResponseReader(_Reader):
         if self._state == _HEAD:
             taken = self._take_head(data)
             while taken is not None:
-                taken = self._one_head(*taken)
+                raw, rest = taken
+                taken = self._one_head(raw, rest)
         elif self._state == _DONE:
             self.buffer += data
         else:
