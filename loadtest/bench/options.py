@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     add("--show-configs", action="store_true", help="print every arm's command and files, and stop")
     cost = made.add_argument_group("the part cost")
     add = cost.add_argument
-    add("--repetitions", type=int, metavar="N", help="of every arm (default 5, quick 2)")
+    add("--repetitions", type=_count, metavar="N", help="of every arm (default 5, quick 2)")
     add(
         "--seconds",
         type=float,
@@ -65,6 +65,8 @@ def parser() -> argparse.ArgumentParser:
     add("--path", help="/ is ≈ 200 B of JSON; /bytes/N is N bytes (default /)")
     add("--upstream", choices=("nginx", "python"), help="what answers (default nginx)")
     add("--no-memory", dest="memory", action="store_false", default=None, help="skip the 100 endpoints")
+    add = made.add_argument_group("the part tail").add_argument
+    add("--trials", type=_count, metavar="N", help="of every arm with every fault (default 1; each 20 s)")
     return made
 
 
@@ -74,7 +76,10 @@ def asked(chosen: argparse.Namespace, present: Sequence[arms.Arm]) -> plan.Plan:
     names = ("repetitions", "seconds", "rate", "connections", "path", "upstream", "memory")
     given = {name: value for name in names if (value := getattr(chosen, name)) is not None}
     cost = dataclasses.replace(found.cost, **given) if found.cost else None
-    return plan.only(dataclasses.replace(found, cost=cost), chosen.only)
+    tail = found.tail
+    if tail and chosen.trials:
+        tail = dataclasses.replace(tail, repetitions=chosen.trials)
+    return plan.only(dataclasses.replace(found, cost=cost, tail=tail), chosen.only)
 
 
 def _parts(text: str) -> tuple[str, ...]:
@@ -83,6 +88,12 @@ def _parts(text: str) -> tuple[str, ...]:
         if name not in plan.PARTS:
             raise argparse.ArgumentTypeError(f"no part {name!r}; there are {', '.join(plan.PARTS)}")
     return names
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 up")
+    return int(text)
 
 
 def _arms(text: str) -> tuple[arms.Arm, ...]:
