@@ -1,7 +1,8 @@
 """More of everything: what a request costs with more endpoints, services, connections. wrk saturates.
 
 One thing is changed at a time; the others stay at what the cost part has. An arm is started anew for every
-point. Latency would be the queue's, so what is reported is CPU per request, throughput and memory.
+point, and its points follow each other at once, so that the ratio of two is one moment's. Latency would be the
+queue's, so what is reported is CPU per request, throughput and memory.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,7 +34,7 @@ class Settings:
     """What the part does; wrk counts in whole seconds."""
 
     arms: tuple[arms.Arm, ...]
-    repetitions: int = 2
+    repetitions: int = 3
     seconds: float = 1.0
     warmup_s: float = 1.0
     values: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: FULL)
@@ -82,14 +83,17 @@ class Bench:
         )
 
     def _points(self) -> Iterator[results.Point]:
-        setups = [Setup(axis, value) for axis, values in self.settings.values.items() for value in values]
-        for number in range(self.settings.repetitions):
-            for turn, setup in enumerate(setups):
-                with self._stage.upstreams(setup.of("endpoints", ENDPOINTS)) as endpoints:
+        axes = self.settings.values
+        most = max((ENDPOINTS, *axes.get("endpoints", ())))
+        with self._stage.upstreams(most) as endpoints:
+            for number in range(self.settings.repetitions):
+                for turn, (axis, values) in enumerate(axes.items()):
                     for arm in figures.rotated(self.settings.arms, number + turn):
-                        point = self._point(arm, setup, number, endpoints)
-                        self._progress.done(self.settings.point_s(), _line(point))
-                        yield point
+                        for setup in [Setup(axis, value) for value in values]:
+                            behind = endpoints[: setup.of("endpoints", ENDPOINTS)]
+                            point = self._point(arm, setup, number, behind)
+                            self._progress.done(self.settings.point_s(), _line(point))
+                            yield point
 
     def _point(self, arm: arms.Arm, setup: Setup, number: int, endpoints: tuple[str, ...]) -> results.Point:
         script = self._script(setup)

@@ -87,6 +87,12 @@ def test_time_left_follows_what_the_run_really_takes() -> None:
     assert going.left_s() == 0.0
 
 
+def test_the_tail_is_repeated_when_asked() -> None:
+    asked = _asked("--only", "tail", "--trials", "3")
+    assert asked.tail
+    assert asked.tail.repetitions == 3
+
+
 def test_wrk_asks_every_host_in_turn() -> None:
     assert "hosts" not in wrk.script()
     script = wrk.script(("a:1", "b:1"))
@@ -106,10 +112,10 @@ def _scale() -> results.Scale:
 
 def test_scale_is_a_column_per_value() -> None:
     table = scale_report.table(_scale(), "endpoints")
-    assert table.head == ("proxy", "3", "200")
+    assert table.head == ("proxy", "3", "200", "last ÷ first")
     assert table.rows == [
-        ["Envoy", "25.0 (20.0–30.0); 40 MiB; 1 failed", "40.0; 40 MiB"],
-        ["HAProxy", "–", "–"],
+        ["Envoy", "25.0 (20.0–30.0); 40 MiB; 1 failed", "40.0; 40 MiB", "2.00×"],
+        ["HAProxy", "–", "–", "–"],
     ]
     assert scale_report.series(_scale(), "envoy", "endpoints") == {3: 25.0, 200: 40.0}
 
