@@ -1,0 +1,1 @@
+"""Overload: how much the application takes at a time, and what is done before it breaks."""

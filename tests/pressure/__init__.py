@@ -1,0 +1,1 @@
+"""What the kernel says: fake trees of every kind, and the control groups of this very machine."""
