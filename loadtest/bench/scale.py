@@ -20,7 +20,7 @@ AXES = {
     "connections": "connections of wrk",
 }
 FULL: Mapping[str, tuple[int, ...]] = {
-    "endpoints": (3, 20, 50, 100, 200),
+    "endpoints": (3, 50, 200),
     "services": (10, 50, 100, 200),
     "connections": (1, 16, 128, 512, 2000),
 }
