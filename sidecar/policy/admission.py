@@ -1,0 +1,332 @@
+"""The gate in front of the application: who goes in now, who waits, who is refused, and why.
+
+Slots are what the limit allows (overload/limits.py). While one is free and nobody waits, a request walks in: no table
+is touched. Otherwise it waits, briefly, in a bounded room that is fair by budget (waiting.py).
+
+What cannot be served is refused at once rather than late: demand outside the feasible region (game/feasible.py: what
+goes in before it would take longer than anybody may wait), a deadline that cannot be met, and, early and at random
+while the room fills, callers beyond their share (overload/red.py). Decisions are O(1) until somebody waits, then
+O(callers that wait).
+"""
+
+import math
+import random
+from typing import Final
+
+from sidecar.game.feasible import Region
+from sidecar.policy.ask import ADMITTED, NEW, OVER, QUEUED, REFUSED, AdmissionConfig, Ask
+from sidecar.policy.overload import red
+from sidecar.policy.overload.limits import Limit
+from sidecar.policy.pace import Pace
+from sidecar.policy.purses import Bucket, Exemptions
+from sidecar.policy.waiting import WaitingRoom
+
+__all__ = ["ADMITTED", "NEW", "OVER", "QUEUED", "REFUSED", "Admission", "AdmissionConfig", "Ask"]
+
+_RATION_S: Final = 0.1
+"""Of a ration may go in at once."""
+_USUAL_S: Final = 60.0
+CONGESTED_S: Final = 1.0
+"""The application counts as congested for so long after somebody had to wait."""
+
+
+class Admission:
+    """One gate. `in_flight`: admitted and not over; `evicted`: see `arrive`; `drops`: refusals by cause."""
+
+    __slots__ = (
+        "_admitted",
+        "_bound",
+        "_config",
+        "_exempted",
+        "_exemptions",
+        "_late",
+        "_limit",
+        "_now",
+        "_pace",
+        "_queued_at",
+        "_ration",
+        "_rationed",
+        "_refused",
+        "_region",
+        "_rng",
+        "_room",
+        "_scale",
+        "_usual",
+        "_waited",
+        "_waiting",
+        "drops",
+        "evicted",
+        "in_flight",
+        "slots",
+    )
+
+    def __init__(self, config: AdmissionConfig, limit: Limit, rng: random.Random) -> None:
+        self._config = config
+        self._limit = limit
+        self._rng = rng
+        self._room = WaitingRoom(config)
+        self._waiting = self._room.queue
+        self._pace = Pace()
+        self._exemptions = Exemptions(config.probe_paths, config.probe_rate)
+        self._region = Region(0.0, [0.0])
+        self._late: list[Ask] = []  # refused while the adapter was not looking
+        self._scale = 1.0
+        self._usual = 0.0  # requests/s: the most of the last minute or so, at full scale
+        self._ration: Bucket | None = None  # what may go in while the scale is below 1
+        self._rationed = math.inf  # the same as requests/s
+        self.slots = 1  # requests the application may have at a time, scale included
+        self._bound = 1
+        self._now = 0.0
+        self._queued_at = -math.inf
+        self._admitted = self._waited = self._refused = self._exempted = 0
+        self.drops = {"red": 0, "full": 0, "deadline": 0}
+        self.evicted: Ask | None = None
+        self.in_flight = 0
+        self._fit()
+
+    # -- one request
+
+    def arrive(self, ask: Ask, now: float) -> str:
+        """`""`: goes in at once; `queued`: `finish`, `next` or `sweep` will name it; else why it is refused.
+
+        `evicted`, afterwards: another one that had to leave for it, its `cause` set, or None.
+        """
+        self.evicted = None
+        if (
+            self.in_flight < self.slots
+            and self._waiting.count == 0
+            and (ask.deadline is None or now < ask.deadline)
+            and (self._ration is None or self._ration.take(now))
+        ):
+            self._admitted += 1
+            self._go(ask, now)
+            return ""
+        return self._wait(ask, now)
+
+    def finish(self, ask: Ask, now: float, *, took_s: float | None) -> Ask | None:
+        """An admitted one is over; `took_s`: the application's time to answer, None: it says nothing.
+
+        Returns who may go in now, or None. There may be more: call `next` until it says None.
+        """
+        if ask.state != ADMITTED:
+            return None
+        ask.state = OVER
+        busy = self.in_flight >= self.slots
+        self._pace.ended(
+            now - ask.admitted_at,
+            self.in_flight if busy else self.slots,
+            busy=busy and self._limit.steady(),
+        )
+        if took_s is not None:
+            self._pace.answered(took_s)
+            self._limit.sample(took_s, self.in_flight, now)
+            self._fit()
+        self.in_flight -= 1
+        return self.next(now) if self._waiting.count else None
+
+    def next(self, now: float) -> Ask | None:
+        """The one who may go in now, if there is a slot and somebody who waits."""
+        while self._waiting.count and self.in_flight < self.slots:
+            self._now = self._queued_at = now
+            if self._ration is not None and not self._ration.take(now):
+                return None
+            ask = self._room.choose(self.capacity, now)
+            if ask is None:
+                return None
+            if ask.deadline is None or now < ask.deadline:
+                self._go(ask, now)
+                return ask
+            self._refuse(ask, "deadline")
+            self._late.append(ask)
+        return None
+
+    def withdraw(self, ask: Ask, now: float) -> None:
+        """Its client left while it was queued."""
+        if ask.state == QUEUED and self._room.leave(ask):
+            ask.state = OVER
+
+    def overloaded(self, now: float) -> None:
+        """The application timed out or refused."""
+        self._limit.overloaded(now)
+        self._fit()
+
+    def exempt(self, path: bytes, now: float) -> bool:
+        """Whether this is a probe: it goes in past the gate, uncounted. The path may carry a query."""
+        if not self._exemptions.take(path, now):
+            return False
+        self._exempted += 1
+        return True
+
+    # -- now and then
+
+    def sweep(self, now: float) -> list[Ask]:
+        """About every 50 ms: who has waited too long or cannot meet its deadline, taken out, causes set.
+
+        The limit may have moved meanwhile: call `next` afterwards until it says None.
+        """
+        elapsed_s, self._now = now - self._now, now
+        self._limit.tick(now)
+        self._fit()
+        self._pace.measure(now)
+        if self._ration is None:
+            self._usual = max(self._pace.rate, self._usual * math.exp(-max(0.0, elapsed_s) / _USUAL_S))
+        self._room.purses.review(now)
+        capacity = self.capacity
+        self._region = Region(float(self.slots), [self.slots / capacity if capacity > 0.0 else 0.0])
+        late, self._late = self._late, []
+        for ask in self._room.waiting():
+            cause = self._hopeless(ask, now)
+            if cause and self._room.leave(ask):
+                self._refuse(ask, cause)
+                late.append(ask)
+        return late
+
+    # -- told
+
+    @property
+    def scale(self) -> float:
+        """Share of the usual work, in [0, 1]: of the limit, and of what went in per second before it fell.
+
+        At least one slot, and a request a second, stay. Set by the governor.
+        """
+        return self._scale
+
+    @scale.setter
+    def scale(self, scale: float) -> None:
+        scale = min(1.0, scale) if scale > 0.0 else 0.0
+        if scale != self._scale:
+            self._scale = scale
+            self._set_ration()
+            self._fit()
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait."""
+        return self._waiting.count
+
+    @property
+    def bound(self) -> int:
+        """Requests that may wait."""
+        return self._bound
+
+    @property
+    def fill(self) -> float:
+        """Of the waiting room, in [0, 1]."""
+        return min(1.0, self._waiting.count / self._bound)
+
+    @property
+    def red(self) -> float:
+        """Probability with which one more of a caller beyond its share is refused now."""
+        return red.drop_probability(self.fill)
+
+    @property
+    def utilisation(self) -> float:
+        """Slots in use, in [0, 1]."""
+        return min(1.0, self.in_flight / self.slots)
+
+    @property
+    def capacity(self) -> float:
+        """Requests/s when all slots are in use (Little's law), or as many as are rationed; 0 until enough is known."""
+        return min(self._pace.capacity, self._rationed)
+
+    @property
+    def latency_ratio(self) -> float | None:
+        """Median time to answer over that without a queue; None until both are known."""
+        calm_s, typical_s = self._limit.calm_s, self._pace.typical_s
+        return typical_s / calm_s if calm_s > 0.0 and typical_s > 0.0 else None
+
+    @property
+    def headroom(self) -> float:
+        """Requests/s more than now that would still be feasible; 0 until enough is known."""
+        return max(0.0, self.capacity - self._pace.rate)
+
+    @property
+    def congested(self) -> bool:
+        """Somebody had to wait within the last second."""
+        return self._now - self._queued_at <= CONGESTED_S
+
+    @property
+    def price(self) -> float:
+        """Of the last auction, in budget."""
+        return self._room.price
+
+    @property
+    def decisions(self) -> dict[str, int]:
+        """Arrivals: admitted at once, queued, refused at once; and exempt ones."""
+        return {
+            "admitted": self._admitted,
+            "queued": self._waited,
+            "refused": self._refused,
+            "exempt": self._exempted,
+        }
+
+    @property
+    def callers(self) -> int:
+        """Callers remembered."""
+        return self._room.callers
+
+    # -- details
+
+    def _wait(self, ask: Ask, now: float) -> str:
+        self._now = now
+        if self._waiting.count or self.in_flight >= self.slots or self._ration is not None:
+            self._queued_at = now
+        self._room.seen(ask, self.capacity, now)
+        cause = self._objection(ask, now)
+        if not cause:
+            ask.state = QUEUED
+            gone = self._room.enter(ask, self._bound)
+            if gone is not ask:
+                self._waited += 1
+                self.evicted = gone
+                if gone is not None:
+                    self._refuse(gone, "full")
+                return "queued"
+            cause = "full"
+        self._refused += 1
+        self._refuse(ask, cause)
+        return cause
+
+    def _objection(self, ask: Ask, now: float) -> str:
+        """Why it need not even wait; empty: no reason."""
+        ahead = self._room.ahead(ask) + 1  # the slots are in use: one has to end first
+        if ask.deadline is not None:
+            capacity = self.capacity
+            wait_s = ahead / capacity if capacity > 0.0 else 0.0
+            if now + wait_s + self._pace.typical_s >= ask.deadline:
+                return "deadline"
+        if ask.bid <= 0.0 and not self._region.contains([ahead / self._config.most_wait_s]):
+            return "full"  # a bid may go in before its turn
+        chance = self.red
+        if chance > 0.0 and self._room.beyond_its_share(ask) and self._rng.random() < chance:
+            return "red"
+        return ""
+
+    def _hopeless(self, ask: Ask, now: float) -> str:
+        """Why it need not wait any longer."""
+        if ask.deadline is not None and now + self._pace.typical_s >= ask.deadline:
+            return "deadline"
+        return "full" if now - ask.arrived >= self._config.most_wait_s else ""
+
+    def _go(self, ask: Ask, now: float) -> None:
+        self.in_flight += 1
+        ask.state = ADMITTED
+        ask.admitted_at = now
+
+    def _refuse(self, ask: Ask, cause: str) -> None:
+        ask.state = REFUSED
+        ask.cause = cause
+        self.drops[cause] += 1
+
+    def _set_ration(self) -> None:
+        """Fewer slots are no less work for an application that needs few: what goes in per second shrinks too."""
+        if self._scale >= 1.0:
+            self._ration, self._rationed = None, math.inf
+            return
+        self._rationed = max(1.0, self._scale * self._usual)
+        self._ration = Bucket(self._rationed, max(1.0, _RATION_S * self._rationed), self._now)
+
+    def _fit(self) -> None:
+        """The limit or its scale may have moved."""
+        self.slots = max(1, int(self._limit.value * self._scale))
+        self._bound = max(self._config.least_queue, int(self.slots * self._config.queue_share))

@@ -1,0 +1,219 @@
+"""How many requests the application works on at a time: found out from how long they take, not configured.
+
+* `GradientLimit`: the limit moves by calm latency over present latency (Netflix concurrency-limits, Gradient2; Envoy's
+  adaptive concurrency): `L ← g·L + √L`, `g = min(1, tolerance · calm / median)`, at least a half.
+* `AimdLimit`: while at least half of it is used, +1, or ×0.9 when latency is above tolerance × calm; ×0.9 when the
+  application refuses (Chiu and Jain 1989).
+* `FixedLimit`: what it was told.
+
+Both adaptive ones rest at about `tolerance` × the application's own workers: they are always busy, and what queues
+inside the application is bounded. Calm is measured (calm.py).
+"""
+
+import math
+from abc import ABC, abstractmethod
+from typing import Final
+
+from sidecar.policy.overload.calm import LEAST_S, Calm, Window
+
+LEAST: Final = 3
+"""Requests at a time; nobody learns anything from fewer (Envoy's floor)."""
+MOST: Final = 1000
+TOLERANCE: Final = 1.5
+"""× calm: latency up to here is no reason to take less."""
+_STEEPEST: Final = 0.5
+_SMOOTHING: Final = 0.5
+_CUT: Final = 0.9
+_SHRUNK: Final = 0.5
+"""Part of what it was when calm was last measured: measure again, the application may have changed."""
+
+
+class Limit(ABC):
+    """Requests the application may have in flight, `value` ≥ 1."""
+
+    value: int
+
+    @abstractmethod
+    def sample(self, took_s: float, in_flight: int, now: float) -> None:
+        """The application answered after `took_s`; `in_flight` were under way then, this one included."""
+
+    @abstractmethod
+    def overloaded(self, now: float) -> None:
+        """The application timed out or refused: it says itself that it is too much."""
+
+    def tick(self, now: float) -> None:
+        """Several times a second, traffic or not."""
+        return
+
+    def steady(self) -> bool:
+        """Whether `value` is what the application is thought to manage, and not lowered to measure something."""
+        return True
+
+    @property
+    def calm_s(self) -> float:
+        """Seconds an answer takes without a queue; 0: not known."""
+        return 0.0
+
+
+class FixedLimit(Limit):
+    """Learns nothing. `ValueError` for less than 1."""
+
+    def __init__(self, initial: int) -> None:
+        if initial < 1:
+            raise ValueError(f"a limit must be at least 1: {initial}")
+        self.value = initial
+
+    def sample(self, took_s: float, in_flight: int, now: float) -> None:
+        """Nothing to learn."""
+
+    def overloaded(self, now: float) -> None:
+        """Nothing to change."""
+
+
+class AdaptiveLimit(Limit):
+    """Windows of answers, calm latency, and measurements of it; subclasses say how the limit moves.
+
+    Starts at `initial` and stays within [least, most]. `ValueError` unless 1 ≤ least ≤ most.
+    """
+
+    def __init__(self, initial: int, least: int = LEAST, most: int = MOST) -> None:
+        if not 1 <= least <= most:
+            raise ValueError(f"a limit needs 1 ≤ least ≤ most: {least}, {most}")
+        self.least = least
+        self.most = most
+        self.calm = Calm()
+        self.value = initial
+        self._estimate = 0.0
+        self._widest = 0.0  # since calm was last measured
+        self._window = Window()
+        self._window_at = 0.0  # end of the last one
+        self._skip = 0  # answers that still waited in the longer queue of before
+        self._fewest = 0
+        self._divisor = 2  # of the last step of a measurement
+        self._cut_at = 0.0
+        self._move(float(initial))
+
+    def sample(self, took_s: float, in_flight: int, now: float) -> None:
+        """See `Limit`."""
+        if not 0.0 <= took_s < math.inf:
+            return
+        if self.calm.probing and (in_flight <= self.value or in_flight < self._fewest):
+            self._fewest = in_flight
+            self.calm.progress(now)
+        if self._skip > 0:
+            if in_flight <= self.value:  # drained
+                self._skip -= 1
+            return
+        if self._window.add(took_s, in_flight, now):
+            self._judge(now)
+
+    def overloaded(self, now: float) -> None:
+        """See `Limit`; a burst of refusals is one piece of news."""
+        if not self.calm.probing and now - self._cut_at >= LEAST_S:
+            self._cut_at = now
+            self._move(_CUT * self._estimate)
+
+    def tick(self, now: float) -> None:
+        """See `Limit`: a measurement that gets nowhere ends."""
+        if self.calm.overdue(now):
+            self.calm.give_up(now)
+            self._resume(self._estimate, now)
+
+    @property
+    def calm_s(self) -> float:
+        """See `Limit`."""
+        return self.calm.value_s
+
+    def steady(self) -> bool:
+        """See `Limit`."""
+        return not self.calm.probing
+
+    @abstractmethod
+    def moved(self, limit: float, ratio: float, *, used: bool) -> float:
+        """The next limit; `ratio`: median over calm, `used`: at least half of the limit was."""
+
+    # -- details
+
+    def _judge(self, now: float) -> None:
+        window = self._window
+        median_s, peak = window.median_s(), window.peak
+        window.clear()
+        elapsed_s, self._window_at = now - self._window_at, now
+        if self.calm.probing:
+            self._measured(median_s, peak, now)
+            return
+        used = 2 * peak >= self.value
+        lowest = self.value <= self.least
+        self.calm.follow(median_s, elapsed_s, now, light=not used, lowest=lowest)
+        if used and not lowest and (self.calm.stale(now) or self._estimate < _SHRUNK * self._widest):
+            self.calm.begin(median_s, now)
+            self._lower()
+            return
+        if self.calm.value_s > 0.0:
+            self._move(self.moved(self._estimate, self.calm.ratio(median_s), used=used))
+
+    def _measured(self, median_s: float, peak: int, now: float) -> None:
+        """A window under a halved limit: once more, or the end of the measurement."""
+        last = self.value <= self.least or 2 * peak < self.value
+        if not self.calm.step(median_s, now, last=last):
+            self._lower()
+            return
+        # One step ago latency was not yet falling: the workers were about busy there.
+        self._resume(min(self._estimate, TOLERANCE * self._divisor * self.value), now)
+
+    def _lower(self) -> None:
+        """For the measurement only: the estimate stays. In bigger steps where nothing is known: a start."""
+        self._divisor = 2 if self.calm.known else 4
+        self.value = max(self.least, self.value // self._divisor)
+        self._skip = self.value
+        self._fewest = 2 * self.most  # in flight since
+        self._window.clear()
+
+    def _resume(self, estimate: float, now: float) -> None:
+        self._skip = 0
+        self._window.clear()
+        self._window_at = now
+        self._widest = 0.0
+        self._move(estimate)
+
+    def _move(self, estimate: float) -> None:
+        self._estimate = min(float(self.most), max(float(self.least), estimate))
+        self._widest = max(self._widest, self._estimate)
+        self.value = int(self._estimate)
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self.value} calm={self.calm.value_s:.4f}s probing={self.calm.probing}>"
+        )
+
+
+class GradientLimit(AdaptiveLimit):
+    """Follows the gradient of latency."""
+
+    def moved(self, limit: float, ratio: float, *, used: bool) -> float:
+        """See `AdaptiveLimit`; √L is the queue that is welcome: without it the limit would never grow."""
+        if not used:
+            return limit
+        gradient = max(_STEEPEST, min(1.0, TOLERANCE / max(ratio, 1e-9)))
+        return limit + _SMOOTHING * (gradient * limit + math.sqrt(limit) - limit)
+
+
+class AimdLimit(AdaptiveLimit):
+    """Adds one, or takes a tenth."""
+
+    def moved(self, limit: float, ratio: float, *, used: bool) -> float:
+        """See `AdaptiveLimit`."""
+        if not used:  # what is slow then is not the limit's doing
+            return limit
+        return _CUT * limit if ratio > TOLERANCE else limit + 1.0
+
+
+def make(name: str, initial: int) -> Limit:
+    """The limit called `gradient`, `aimd` or `fixed`; `ValueError` for another name."""
+    if name == "gradient":
+        return GradientLimit(initial)
+    if name == "aimd":
+        return AimdLimit(initial)
+    if name == "fixed":
+        return FixedLimit(initial)
+    raise ValueError(f"no limit is called {name!r}: gradient, aimd or fixed")
