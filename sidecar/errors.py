@@ -30,7 +30,13 @@ class ExchangeError(EquilibriumError):
     retry_after_s: int | None = None
 
     def __init__(
-        self, detail: str, *, status: int | None = None, reason: str | None = None, rule: str = ""
+        self,
+        detail: str,
+        *,
+        status: int | None = None,
+        reason: str | None = None,
+        rule: str = "",
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -39,6 +45,8 @@ class ExchangeError(EquilibriumError):
             self.status = status
         if reason is not None:
             self.reason = reason
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s
 
 
 class Refused(ExchangeError):
@@ -82,6 +90,22 @@ class Unavailable(ExchangeError):
 
     status = 503
     reason = contract.NO_ENDPOINT
+    retry_after_s = 1
+
+
+class Shed(ExchangeError):
+    """Our application has more than it can serve: refused early, which costs little, instead of late."""
+
+    status = 503
+    reason = contract.SHED
+    retry_after_s = 1
+
+
+class Punished(ExchangeError):
+    """This caller has taken more than its share while others wanted theirs."""
+
+    status = 429
+    reason = contract.PUNISHED
     retry_after_s = 1
 
 

@@ -9,6 +9,7 @@ import asyncio
 
 from sidecar import clock, contract
 from sidecar.errors import ExchangeError, TimedOut, Unavailable
+from sidecar.policy.gate import Knock
 from sidecar.policy.retries import MAX_FURTHER_ATTEMPTS, RETRYABLE_STATUS
 from sidecar.policy.router import NoEndpoint
 from sidecar.policy.services import Service
@@ -34,6 +35,7 @@ class Exchange:
         "_hedge_timer",
         "_last_error",
         "_tried",
+        "answered_at",
         "attempts",
         "complete",
         "deadline",
@@ -42,6 +44,7 @@ class Exchange:
         "finished",
         "head",
         "interim_sent",
+        "knock",
         "last_active",
         "reason",
         "received_bytes",
@@ -75,6 +78,8 @@ class Exchange:
         self.reason = ""
         self.endpoint = ""
         self.deadline: float | None = None
+        self.knock: Knock | None = None  # its place at the door of our own application
+        self.answered_at: float | None = None  # when the final head came
         self.received_bytes, self.sent_bytes = len(data), 0
         self._body: list[bytes] | None = [data] if data else []
         self._body_size = len(data)
@@ -218,6 +223,7 @@ class Exchange:
             return
         self._only(attempt)
         attempt.head = head
+        self.answered_at = now
         self.responded = True
         self.status = head.status
         self.endpoint = attempt.ticket.endpoint
@@ -351,6 +357,7 @@ class Exchange:
         assert attempt.upstream is not None  # noqa: S101 (it just answered)
         self.tunnel = True
         head.fields += self.side.response_fields(self)
+        self.side.tunnelled(self)
         self.down.open_tunnel(head, attempt.upstream)
 
     def tunnel_closed(self) -> None:

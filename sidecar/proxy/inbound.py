@@ -13,9 +13,11 @@ from sidecar import clock, contract
 from sidecar.errors import LoopDetected, Refused
 from sidecar.policy import signals
 from sidecar.policy.endpoints import Endpoint
+from sidecar.policy.gate import Gate
 from sidecar.policy.router import Router
 from sidecar.policy.services import Service
 from sidecar.proxy.attempt import Attempt
+from sidecar.proxy.door import Door
 from sidecar.proxy.exchange import Exchange
 from sidecar.proxy.http1.server import ServerConnection
 from sidecar.proxy.listener import Listener, Surroundings
@@ -35,7 +37,7 @@ class Inbound(Listener):
     name: ClassVar[str] = "inbound"
     unreachable: ClassVar[str] = contract.APP_UNREACHABLE
 
-    def __init__(self, around: Surroundings, app: str, concurrency: int) -> None:
+    def __init__(self, around: Surroundings, app: str, concurrency: int, gate: Gate | None = None) -> None:
         # Room for what the caller's sidecar adds to a request that was just within its own limits.
         limits = replace(
             around.limits,
@@ -48,18 +50,24 @@ class Inbound(Listener):
         self._concurrency = concurrency
         self._via = (b"Via", b"1.1 eq-" + around.identity.instance.encode())
         self._told_at, self._told = 0, signals.format_float(0.0)
+        self.door = Door(gate, self.loop) if gate is not None else None
         self._local: OrderedDict[str, Service] = OrderedDict()
 
     def congestion(self) -> bytes:
         """In flight over the limit, as `X-GT-Congestion` says it."""
         if self.stats.in_flight != self._told_at:
             self._told_at = self.stats.in_flight
-            self._told = signals.format_float(self._told_at / self._concurrency)
+            self._told = signals.format_float(self._told_at / self.limit)
         return self._told
+
+    @property
+    def limit(self) -> int:
+        """Requests our application can usefully have at once, as far as is known."""
+        return self.door.gate.admission.slots if self.door is not None else self._concurrency
 
     # -- exchange.Side
 
-    def find(self, exchange: Exchange) -> Service:
+    def find(self, exchange: Exchange) -> Service | None:
         """The application, or the original pod address of a redirected connection; never another host."""
         head, down = exchange.head, exchange.down
         if head.via is not None and any(self._via[1] in value for value in head.via):
@@ -71,15 +79,32 @@ class Inbound(Listener):
         if isinstance(down, ServerConnection):
             self._read_signals(exchange, down.peer)
             original = down.original
-        return self._service(original or self._app)
+        service = self._service(original or self._app)
+        if self.door is None or head.opaque or not isinstance(down, ServerConnection):
+            return service
+        return self.door.enter(exchange, service, down.peer)
 
     def request_fields(self, exchange: Exchange, attempt: Attempt) -> Fields:
         """The application is told nothing of the mesh but the hop."""
         return [self._via]
 
     def response_fields(self, exchange: Exchange) -> Fields:
-        """What the caller's router learns from every answer."""
-        return [(_CONGESTION, self.congestion())]
+        """What the caller's router learns from every answer, and how we see it."""
+        told = [(_CONGESTION, self.congestion())]
+        if self.door is not None and exchange.knock is not None:
+            told += self.door.fields(exchange)
+        return told
+
+    def tunnelled(self, exchange: Exchange) -> None:
+        """A pipe may stay for hours: it holds no place of a request's."""
+        if self.door is not None:
+            self.door.left(exchange, clock.now())
+
+    def finished(self, exchange: Exchange, now: float) -> None:
+        """Tell whoever keeps the log; the next may come in."""
+        super().finished(exchange, now)
+        if self.door is not None and exchange.knock is not None:
+            self.door.left(exchange, now)
 
     def keep_house(self) -> None:
         """Once a second: forget original destinations nobody used lately (a stranger may have chosen them)."""
@@ -108,6 +133,7 @@ class Inbound(Listener):
                 self._verify(exchange, peer, sent)
             if not peer.known:
                 self.stats.ignored_signals["unproven"] += 1
+                peer.claims(sent.get(b"x-gt-caller"))
                 head.signals = sent = None
         if sent is not None and b"x-gt-deadline-ms" in sent:
             left = signals.parse_deadline_ms(sent[b"x-gt-deadline-ms"])
@@ -131,8 +157,6 @@ class Inbound(Listener):
                 now_unix_s=clock.wall_s(),
             )
         )
-        if genuine and workload is not None:
-            peer.workload, peer.proof = workload, "token"
-        else:
+        peer.prove(workload if genuine else None)
+        if not genuine:
             self.stats.ignored_signals["auth"] += 1
-            peer.workload, peer.proof = contract.UNKNOWN_CALLER, "none"

@@ -98,6 +98,9 @@ class Outbound(Listener):
         """The mesh's signals end here."""
         return []
 
+    def tunnelled(self, exchange: Exchange) -> None:
+        """Whose capacity it takes is the callee's business."""
+
     # -- details
 
     def _bid(self, sent: dict[bytes, bytes], fields: Fields) -> None:

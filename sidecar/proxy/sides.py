@@ -82,5 +82,9 @@ class Side(ABC):
         """Fields added to the response."""
 
     @abstractmethod
+    def tunnelled(self, exchange: "Exchange") -> None:
+        """The exchange has become a pipe: it no longer asks anything of the application's capacity."""
+
+    @abstractmethod
     def finished(self, exchange: "Exchange", now: float) -> None:
         """Count, log."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sidecar import clock
 from sidecar.policy.endpoints import Caller, CallersChanged, Endpoint, EndpointsChanged
+from sidecar.policy.gate import Gate
 from sidecar.policy.router import Router
 from sidecar.policy.services import Catalog
 from sidecar.policy.strategies import STRATEGIES
@@ -273,6 +274,7 @@ async def path(
     passthrough: bool = False,
     callers: tuple[Caller, ...] = (),
     concurrency: int = 10,
+    gate: Gate | None = None,
 ) -> AsyncIterator[Path]:
     """A data path to one pod a script; None: an address where nobody listens. Inbound's app is the first pod.
 
@@ -299,7 +301,7 @@ async def path(
         limits or Limits(),
         original_of=lambda _: originals.get("*"),
     )
-    inbound = Inbound(around, pods[0].address if pods else "127.0.0.1:9", concurrency)
+    inbound = Inbound(around, pods[0].address if pods else "127.0.0.1:9", concurrency, gate)
     resolver = Resolver(catalog, passthrough=passthrough, seek=None, own_ports=lambda: {outbound.address[1]})
     outbound = Outbound(around, resolver, inbound.congestion)
     await outbound.start("127.0.0.1", 0)
@@ -331,6 +333,11 @@ def assert_nothing_left(made: Path) -> None:
             assert pool.active == 0, f"slots not given back: {pool}"
             assert not pool.pending, f"requests still waiting: {pool}"
             assert not pool.dialing, f"requests still dialing: {pool}"
+    door = made.inbound.door
+    if door is not None:
+        admission = door.gate.admission
+        assert (admission.in_flight, admission.queued) == (0, 0), "places at the door not given back"
+        assert not door.waiting, "requests still at the door"
     for service in made.catalog.services.values():
         in_flight = service.router.snapshot(0.0)["in_flight"]
         assert not any(in_flight.values()), f"tickets never settled: {in_flight}"
