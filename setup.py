@@ -17,7 +17,13 @@ INTERPRETED = {"__init__.py", "auth.py"}
 
 def request_path() -> list[str]:
     """Modules a request passes through."""
-    folders = ("sidecar/game", "sidecar/policy", "sidecar/proxy", "sidecar/proxy/http1")
+    folders = (
+        "sidecar/game",
+        "sidecar/policy",
+        "sidecar/policy/overload",
+        "sidecar/proxy",
+        "sidecar/proxy/http1",
+    )
     found = [path for folder in folders for path in Path(folder).glob("*.py") if path.name not in INTERPRETED]
     return ["sidecar/clock.py", *sorted(map(str, found))]
 

@@ -22,10 +22,11 @@ _MOST_LINES: Final = 20_000
 
 
 class AccessLog:
-    """`path`: `-` is stdout. `sample`: share of requests written, 0 to 1."""
+    """`path`: `-` is stdout. `sample`: share of requests written, 0 to 1; `scale` of that while memory is short."""
 
     def __init__(self, path: str, sample: float, rng: random.Random, events: Counter[str]) -> None:
         self._sample = sample
+        self.scale = 1.0
         self._rng = rng
         self._events = events
         self._lines: list[bytes] = []
@@ -37,7 +38,8 @@ class AccessLog:
 
     def finished(self, listener: str, exchange: Exchange, now: float) -> None:
         """Note one exchange."""
-        if self._sample < 1.0 and self._rng.random() >= self._sample:
+        sample = self._sample * self.scale
+        if sample < 1.0 and self._rng.random() >= sample:
             return
         if len(self._lines) >= _MOST_LINES:
             self._events["access_log_lost"] += 1

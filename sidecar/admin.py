@@ -1,6 +1,6 @@
 """The admin port: what this sidecar is doing, for Prometheus, kubelet and people (wire.md, "Admin").
 
-`/metrics /livez /readyz` are open. The rest tells or changes more: plain calls from loopback (so `curl` inside
+`/metrics /livez /readyz /demand` are open. The rest tells or changes more: plain calls from loopback (so `curl` inside
 the pod works), or `X-GT-Auth` with the mesh key; anything else is 401.
 """
 
@@ -20,7 +20,7 @@ from sidecar import clock, contract
 from sidecar.policy import signals
 from sidecar.policy.auth import Verifier
 
-_OPEN: Final = frozenset(("/", "/metrics", "/livez", "/readyz"))
+_OPEN: Final = frozenset(("/", "/metrics", "/livez", "/readyz", "/demand"))
 _MAX_BODY: Final = 64 * 1024
 
 
@@ -35,6 +35,11 @@ class Controls:
     """A service in words; None when there is none of that name."""
     drain: Callable[[], None]
     quit: Callable[[], None]
+    demand: Callable[[], dict[str, object]]
+    flight: Callable[[], bytes]
+    """The flight record as it stands: JSON lines."""
+    negotiate: Callable[[bytes], Awaitable[tuple[int, dict[str, object]]]]
+    """A proposed size of this pod → status and answer."""
 
 
 class Admin:
@@ -57,6 +62,9 @@ class Admin:
                 web.get("/readyz", self._readyz),
                 web.get("/state", self._state),
                 web.get("/explain", self._explain),
+                web.get("/demand", self._demand),
+                web.get("/flight", self._flight),
+                web.post("/negotiate", self._negotiate),
                 web.post("/drain", self._drain),
                 web.post("/quitquitquit", self._quit),
             ]
@@ -103,7 +111,10 @@ class Admin:
     # -- what there is
 
     async def _index(self, request: web.Request) -> web.StreamResponse:
-        text = "GET /metrics /livez /readyz /state /explain?service=NAME\nPOST /drain /quitquitquit\n"
+        text = (
+            "GET /metrics /livez /readyz /demand /state /explain?service=NAME /flight\n"
+            "POST /negotiate /drain /quitquitquit\n"
+        )
         return web.Response(text=text)
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
@@ -128,6 +139,16 @@ class Admin:
             known = ", ".join(sorted(services)) if isinstance(services, dict) and services else "none yet"
             return web.Response(text=f"/explain?service=NAME; known services: {known}\n", status=404)
         return web.Response(text=told)
+
+    async def _demand(self, request: web.Request) -> web.StreamResponse:
+        return _json(self._controls.demand())
+
+    async def _flight(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(body=self._controls.flight(), content_type="application/jsonl")
+
+    async def _negotiate(self, request: web.Request) -> web.StreamResponse:
+        status, answer = await self._controls.negotiate(await request.read())
+        return _json(answer, status=status)
 
     async def _drain(self, request: web.Request) -> web.StreamResponse:
         self._controls.drain()

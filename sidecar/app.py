@@ -14,6 +14,8 @@ import signal
 import sys
 from collections import Counter
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 from prometheus_client.registry import CollectorRegistry
@@ -21,15 +23,26 @@ from prometheus_client.registry import CollectorRegistry
 from sidecar import clock
 from sidecar.accesslog import FLUSH_S, AccessLog
 from sidecar.admin import Admin, Controls
+from sidecar.consent import Consent
 from sidecar.discovery.file import FileSource
 from sidecar.discovery.source import Source
 from sidecar.errors import DiscoveryError
+from sidecar.events import Bus
+from sidecar.inbound_metrics import InboundMetrics
 from sidecar.metrics import SidecarCollector
+from sidecar.policy.ask import AdmissionConfig
 from sidecar.policy.auth import Verifier
 from sidecar.policy.endpoints import EndpointsChanged, Event
+from sidecar.policy.gate import Gate, GateConfig
 from sidecar.policy.router import Router
 from sidecar.policy.services import Catalog
 from sidecar.policy.strategies import STRATEGIES
+from sidecar.pressure import page
+from sidecar.pressure.cgroup import Cgroup
+from sidecar.pressure.processes import AppProcesses
+from sidecar.pressure.sources import Source as MemorySource
+from sidecar.pressure.sources import Sources
+from sidecar.pressure.usage import UsageUrl
 from sidecar.proxy.inbound import Inbound
 from sidecar.proxy.listener import Identity, ListenError, Surroundings
 from sidecar.proxy.original_dst import join
@@ -38,6 +51,8 @@ from sidecar.proxy.resolve import EXTERNAL, Resolver
 from sidecar.proxy.upstream import SWEEP_S
 from sidecar.proxy.wheel import Wheel
 from sidecar.settings import Settings
+from sidecar.strain import Strain
+from sidecar.strain_metrics import StrainMetrics
 from sidecar.supervise import Supervisor
 
 FIRST_WORD_S: Final = 2.0
@@ -56,7 +71,8 @@ class Sidecar:
         self._synced = False
         self._heard = asyncio.Event()  # the source has published or failed
         self._last_discovery_error = ""
-        self.events: Counter[str] = Counter()
+        self._bus = Bus()
+        self.events: Counter[str] = self._bus.counts
         self._supervisor = Supervisor(self._task_failed)
         self._access_log = self._open_access_log()
         self.catalog = Catalog(settings.workload.partition("/")[0], self._make_router)
@@ -77,8 +93,10 @@ class Sidecar:
             settings.limits,
             self._access_log.finished if self._access_log is not None else None,
         )
-        self.inbound = Inbound(around, join(*settings.app), settings.concurrency)
+        self.inbound = Inbound(around, join(*settings.app), settings.concurrency, self._make_gate())
         self.outbound = Outbound(around, self._resolver, self.inbound.congestion)
+        self._strain = self._make_strain()
+        self._consent = Consent(self._strain.sources.fresh, settings.memory_hook)
         self._admin = self._make_admin()
 
     # -- building
@@ -89,6 +107,35 @@ class Sidecar:
             STRATEGIES[settings.strategy], hedging=settings.hedge, observe=settings.mode == "observe"
         )
         return Router(config, rng=random.Random())  # noqa: S311 (routing, not secrets)
+
+    def _make_gate(self) -> Gate | None:
+        """None: everybody is let in (strategy `none`)."""
+        settings = self._settings
+        if settings.strategy == "none":
+            return None
+        probes = tuple(path.encode() for path in settings.probe_paths)
+        config = GateConfig(
+            limit=settings.limiter,
+            concurrency=settings.concurrency,
+            enforce=settings.mode == "active",
+            admission=AdmissionConfig(probe_paths=probes),
+        )
+        return Gate(config, rng=random.Random())  # noqa: S311 (policy, not secrets)
+
+    def _make_strain(self) -> Strain:
+        settings = self._settings
+        own = Cgroup()
+        known: list[MemorySource] = [AppProcesses()]
+        if settings.usage_url is not None:
+            known.append(UsageUrl(partial(page.fetch, settings.usage_url)))
+        return Strain(
+            self.inbound,
+            Sources(known, own, limit_bytes=settings.memory_limit),
+            self._bus,
+            own=own,
+            folder=Path(settings.flight) if settings.flight is not None else None,
+            workload=settings.workload,
+        )
 
     def _make_source(self) -> Source:
         if self._settings.discovery.kind == "file":
@@ -115,8 +162,20 @@ class Sidecar:
                 per_endpoint=self._settings.metrics == "full",
             )
         )
+        registry.register(StrainMetrics(self._strain, self._bus, self._settings))
+        if self.inbound.door is not None:
+            registry.register(InboundMetrics(self.inbound.door.gate, self._settings.workload))
         key = self._settings.mesh_key_bytes
-        controls = Controls(self._not_ready, self.state, self.explain, self.drain, self.stop)
+        controls = Controls(
+            self._not_ready,
+            self.state,
+            self.explain,
+            self.drain,
+            self.stop,
+            self.demand,
+            lambda: self._strain.recorder.render("asked"),
+            self._consent.negotiate,
+        )
         return Admin(controls, registry, Verifier(key) if key else None)
 
     # -- running
@@ -128,7 +187,11 @@ class Sidecar:
         try:
             await self._start()
             await self._stop.wait()
+            await self._strain.crashed_or_stopped(None)
             await self._drained()
+        except Exception as error:
+            await self._strain.crashed_or_stopped(error)
+            raise
         finally:
             await self._close()
 
@@ -142,6 +205,8 @@ class Sidecar:
                     self._heard.wait(), FIRST_WORD_S
                 )  # ready means: the first request can be routed
         self._supervisor.start("housekeeping", self._keep_house)
+        self._supervisor.start("strain", self._strain.run)
+        self._supervisor.start("usage", self._strain.refresh)
         if self._access_log is not None:
             self._supervisor.start("access-log", self._write_log)
         await self.outbound.start(*settings.outbound)
@@ -194,6 +259,7 @@ class Sidecar:
     async def _write_log(self) -> None:
         while self._access_log is not None:
             await asyncio.sleep(FLUSH_S)
+            self._access_log.scale = self._strain.publishing
             await asyncio.to_thread(self._access_log.flush)
 
     # -- stopping
@@ -260,11 +326,25 @@ class Sidecar:
             "inbound": {
                 "in_flight": self.inbound.stats.in_flight,
                 "connections": self.inbound.stats.connections,
+                **(self.inbound.door.gate.snapshot() if self.inbound.door is not None else {}),
             },
+            "degradation": {**self._strain.governor.snapshot(), "publishing": self._strain.publishing},
+            "demand": self.demand(),
             "outbound": {
                 "in_flight": self.outbound.stats.in_flight,
                 "connections": self.outbound.stats.connections,
             },
+        }
+
+    def demand(self) -> dict[str, object]:
+        """`/demand`: how much more this pod could use (docs/demand.md)."""
+        settings = self._settings
+        return {
+            **self._strain.demand.snapshot(),
+            "source": self._strain.readings[0].source if self._strain.readings else "none",
+            "pod": settings.pod,
+            "namespace": settings.workload.partition("/")[0],
+            "container": settings.container,
         }
 
     def explain(self, name: str) -> str | None:

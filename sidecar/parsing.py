@@ -68,6 +68,11 @@ def parse_ip(text: str) -> str:
     return str(address)
 
 
+def is_loopback(ip: str) -> bool:
+    """Whether an address, in any spelling `parse_ip` gives, is of this host alone."""
+    return ipaddress.ip_address(ip).is_loopback
+
+
 def parse_port(text: str, least: int = 1) -> int:
     """A TCP port in decimal digits."""
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and least <= int(text) <= 65535):

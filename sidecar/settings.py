@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from sidecar import contract, parsing
 from sidecar.errors import ConfigError
+from sidecar.hooks import Hook
 from sidecar.parsing import ParseError
 from sidecar.proxy.limits import Limits, Timeouts
 from sidecar.variables import VARIABLES, Discovery
@@ -44,6 +45,11 @@ class Settings:
     timeouts: Timeouts
     limits: Limits
     concurrency: int
+    limiter: Literal["gradient", "aimd", "fixed"]
+    probe_paths: tuple[str, ...]
+    memory_hook: Hook | None
+    usage_url: str | None
+    flight: str | None
     drain_s: float
     access_log: str | None
     access_log_sample: float

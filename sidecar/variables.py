@@ -1,12 +1,15 @@
 """The sidecar's environment variables: one row each, and the parsers that only they need. Pure."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
 from sidecar import contract, parsing
+from sidecar.hooks import parse_hook
 from sidecar.parsing import unfit
+from sidecar.pressure import page
 from sidecar.proxy.limits import Limits, Timeouts
 
 
@@ -56,6 +59,13 @@ def parse_key(text: str) -> str:
         raise unfit(
             "unprintable characters", "a secret people can type; of random bytes, their hex or base64"
         )
+    return text
+
+
+def parse_path(text: str) -> str:
+    """An absolute path as requests have it, without a query."""
+    if not re.fullmatch(r"/[\x21-\x7e]{0,255}", text) or "?" in text or "#" in text:
+        raise unfit("not a path", "such as /healthz, without a query")
     return text
 
 
@@ -191,8 +201,43 @@ VARIABLES = (
         "concurrency",
         "100",
         "requests, at least 1",
-        "The limit behind X-GT-Congestion.",
+        "Inbound requests the application is given at once, to begin with; behind X-GT-Congestion.",
         parsing.parse_count(1),
+    ),
+    _one_of(
+        "limiter",
+        "gradient",
+        "gradient | aimd | fixed",
+        "How that limit follows what the application shows it can do; fixed: not at all.",
+    ),
+    Variable(
+        "probe_paths",
+        "",
+        "/path,… (at most 16)",
+        "Paths of health checks: never queued or punished, within 10/s each.",
+        parsing.parse_list(parse_path),
+        unset=(),
+    ),
+    Variable(
+        "memory_hook",
+        "",
+        "http://127.0.0.1:PORT/PATH, signal:USR1|USR2|HUP, or reclaim",
+        "How to ask the application for memory back before a resize is refused.",
+        parse_hook,
+    ),
+    Variable(
+        "usage_url",
+        "",
+        "http://127.0.0.1:PORT/PATH",
+        "Where the application tells its memory: process_resident_memory_bytes, or JSON memory_bytes and limit_bytes.",
+        page.parse_url,
+    ),
+    Variable(
+        "flight",
+        "",
+        "a path",
+        "Where the flight recorder writes on SIGTERM under pressure and on a crash; /flight shows it any time.",
+        str,
     ),
     Variable(
         "drain_s",

@@ -35,6 +35,8 @@ def test_an_empty_environment_gives_the_documented_defaults():
     assert settings.metrics == "full"
     assert settings.memory_limit is None
     assert settings.concurrency == 100
+    assert (settings.limiter, settings.probe_paths) == ("gradient", ())
+    assert (settings.memory_hook, settings.usage_url, settings.flight) == (None, None, None)
     assert settings.drain_s == 10
     assert settings.access_log is None
     assert settings.access_log_sample == 1
@@ -69,6 +71,10 @@ def test_the_written_defaults_of_timeouts_and_limits_are_those_of_the_code():
         ("LIMITS", "head=8Ki,fields=50,pool-idle=5s,pool-age=1h,in-flight=1", "limits",
          Limits(head_bytes=8192, head_fields=50, pool_idle_s=5, pool_age_s=3600, in_flight=1)),
         ("CONCURRENCY", "7", "concurrency", 7),
+        ("LIMITER", "aimd", "limiter", "aimd"),
+        ("PROBE_PATHS", "/healthz, /live", "probe_paths", ("/healthz", "/live")),
+        ("USAGE_URL", "http://127.0.0.1:8080/metrics", "usage_url", "http://127.0.0.1:8080/metrics"),
+        ("FLIGHT", "/var/run/flight", "flight", "/var/run/flight"),
         ("DRAIN_S", "0.5", "drain_s", 0.5),
         ("ACCESS_LOG", "-", "access_log", "-"),
         ("ACCESS_LOG", "/var/log/mesh.jsonl", "access_log", "/var/log/mesh.jsonl"),
@@ -114,6 +120,12 @@ def test_every_field_has_its_variable():
         ("TIMEOUTS", "connect=none", "connect=none is not a duration; allowed: "),
         ("LIMITS", "in-flight=0", "in-flight=0 is not a count; allowed: a whole number of at least 1"),
         ("CONCURRENCY", "0", "not a count; allowed: a whole number of at least 1"),
+        ("LIMITER", "vegas", "unknown; allowed: gradient, aimd, fixed"),
+        ("PROBE_PATHS", "healthz", "'healthz' is not a path; allowed: such as /healthz, without a query"),
+        ("PROBE_PATHS", "/healthz?full=1", "'/healthz?full=1' is not a path; allowed: "),
+        ("MEMORY_HOOK", "signal:KILL", "'signal:KILL' is not a memory hook; allowed: "),
+        ("MEMORY_HOOK", "http://10.0.0.1:80/gc", "10.0.0.1 is not loopback; allowed: "),
+        ("USAGE_URL", "http://10.0.0.1:80/metrics", "10.0.0.1 is not loopback; allowed: "),
         ("DRAIN_S", "10s", "not a number; allowed: seconds"),
         ("ACCESS_LOG_SAMPLE", "2", "out of range; allowed: a number in 0..1"),
         ("HEDGE", "yes", "unknown; allowed: off, on"),

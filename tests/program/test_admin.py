@@ -5,7 +5,7 @@ import itertools
 import json
 from pathlib import Path
 from typing import Any, cast
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from aiohttp import web
@@ -21,8 +21,14 @@ from tests.proxy.pods import answer_ok, hang
 
 KEY = "a-key-nobody-may-see"
 CALLER = "default/operator"
-OPEN = ["/", "/metrics", "/livez", "/readyz"]
-CLOSED = [("GET", "/state"), ("POST", "/drain"), ("POST", "/quitquitquit")]
+OPEN = ["/", "/metrics", "/livez", "/readyz", "/demand"]
+CLOSED = [
+    ("GET", "/state"),
+    ("GET", "/flight"),
+    ("POST", "/negotiate"),
+    ("POST", "/drain"),
+    ("POST", "/quitquitquit"),
+]
 
 _nonces = itertools.count(10_000_000)
 
@@ -162,7 +168,16 @@ class Guarded:
     """The admin port as somebody at `remote` meets it, without a network that has such an address."""
 
     def __init__(self, key: str | None = None) -> None:
-        controls = Controls(lambda: "", dict, lambda _: None, lambda: None, lambda: None)
+        controls = Controls(
+            lambda: "",
+            dict,
+            lambda _: None,
+            lambda: None,
+            lambda: None,
+            dict,
+            bytes,
+            AsyncMock(return_value=(200, {})),
+        )
         verifier = auth.Verifier(key.encode()) if key else None
         self.admin = Admin(controls, CollectorRegistry(), verifier)
 
