@@ -3,6 +3,9 @@
 A client calls one app of three: directly, or through a sidecar of its own and the one before the app. Both
 strategies stand side by side all the time and take turns within every repetition, so that what the machine does to
 one it does to the other. The calling sidecar has a core to itself where there are two.
+
+With --policing the client calls the sidecar before one app, and what is compared is its door: nobody is asked
+anything, or police, defence and admission decide about every request.
 """
 
 import argparse
@@ -20,6 +23,7 @@ from loadtest.mesh import launch
 from sidecar import clock
 
 STRATEGIES = {"round robin": "none", "learning": "balanced"}
+POLICING = {"open door": "none", "policing": "balanced"}
 PODS = 3
 OUTBOUND, INBOUND = 15401, 15406
 MIB = 1024 * 1024
@@ -61,6 +65,18 @@ def chain(children: processes.Children, name: str, strategy: str, net: str, tens
     target = f"{host}:{OUTBOUND}"
     processes.await_http(target, caller, host=configs.AUTHORITY)
     return Way(name, target, caller)
+
+
+def door(children: processes.Children, name: str, strategy: str, net: str, tens: int) -> Way:
+    """One sidecar before the first app, asked from outside by a caller it knows."""
+    host = f"{net}.{tens}"
+    file = children.directory / "callers.json"
+    file.write_text('{"services": [], "callers": [{"address": "127.0.0.1", "workload": "default/load"}]}')
+    app = f"{net}.1:{upstreams.PORT}"
+    child = _sidecar(children, name, strategy, host, app=app, discovery=f"file:{file}")
+    target = f"{host}:{INBOUND}"
+    processes.await_http(target, child, host=configs.AUTHORITY)
+    return Way(name, target, child)
 
 
 def _sidecar(
@@ -122,10 +138,11 @@ def table(turns: Mapping[str, Sequence[Turn]]) -> list[str]:
         ]
         cells = [spread.text(2) if (spread := figures.spread(column)) else "–" for column in columns]
         lines.append(f"{name:12}  " + "  ".join(f"{cell:22}" for cell in cells).rstrip())
-    learning, taking_turns = ([turn.cpu_us for turn in turns[name]] for name in ("learning", "round robin"))
-    ratio = figures.spread(figures.ratios(learning, taking_turns))
+    without, having = [name for name in turns if name != "direct"]
+    costs = ([turn.cpu_us for turn in turns[name]] for name in (having, without))
+    ratio = figures.spread(figures.ratios(*costs))
     lost = sum(turn.failed for each in turns.values() for turn in each)
-    return [*lines, f"CPU, learning against round robin: {ratio.text(2) if ratio else '–'} · failed: {lost}"]
+    return [*lines, f"CPU, {having} against {without}: {ratio.text(2) if ratio else '–'} · failed: {lost}"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -134,11 +151,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=200.0, metavar="N", help="requests per second (200)")
     parser.add_argument("--seconds", type=float, default=8.0, metavar="S", help="per path and repetition (8)")
     parser.add_argument("--repetitions", type=int, default=5, metavar="N", help="(5)")
+    parser.add_argument("--policing", action="store_true", help="the door of one app instead of a whole path")
     parser.add_argument("--json", action="store_true", help="every repetition instead of the table")
     chosen = parser.parse_args(argv)
     if (why := wrk.missing()) is not None:
         parser.error(why)
-    turns = _run(chosen.rate, chosen.seconds, chosen.repetitions)
+    turns = _run(chosen.rate, chosen.seconds, chosen.repetitions, policing=chosen.policing)
     if chosen.json:
         print(json.dumps({name: [asdict(turn) for turn in each] for name, each in turns.items()}, indent=1))
     else:
@@ -146,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if any(turn.failed for each in turns.values() for turn in each) else 0
 
 
-def _run(rate: float, seconds: float, repetitions: int) -> dict[str, list[Turn]]:
+def _run(rate: float, seconds: float, repetitions: int, *, policing: bool) -> dict[str, list[Turn]]:
     processes.stop_on_signals(60 + repetitions * 3 * (2 * seconds + 10))
     net = processes.loopback_net()
     endpoints = upstreams.addresses(net, PODS)
@@ -157,8 +175,9 @@ def _run(rate: float, seconds: float, repetitions: int) -> dict[str, list[Turn]]
         upstreams.standing(children, "python", endpoints, core=OTHER_CORE, path="/"),
     ):
         ways = [Way("direct", endpoints[0])]
-        for tens, (name, strategy) in enumerate(STRATEGIES.items(), 1):
-            ways.append(chain(children, name, strategy, net, 10 * tens))
+        build, compared = (door, POLICING) if policing else (chain, STRATEGIES)
+        for tens, (name, strategy) in enumerate(compared.items(), 1):
+            ways.append(build(children, name, strategy, net, 10 * tens))
         turns = {way.name: [] for way in ways}
         for repetition in range(repetitions):
             for way in figures.rotated(ways, repetition):
