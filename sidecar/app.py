@@ -39,6 +39,7 @@ from sidecar.policy.services import Catalog
 from sidecar.policy.strategies import STRATEGIES
 from sidecar.pressure import page
 from sidecar.pressure.cgroup import Cgroup
+from sidecar.pressure.proc import Processes
 from sidecar.pressure.processes import AppProcesses
 from sidecar.pressure.sources import Source as MemorySource
 from sidecar.pressure.sources import Sources
@@ -125,7 +126,8 @@ class Sidecar:
     def _make_strain(self) -> Strain:
         settings = self._settings
         own = Cgroup()
-        known: list[MemorySource] = [AppProcesses()]
+        processes = Processes()
+        known: list[MemorySource] = [AppProcesses(processes)] if processes.shared else []
         if settings.usage_url is not None:
             known.append(UsageUrl(partial(page.fetch, settings.usage_url)))
         return Strain(
@@ -205,8 +207,6 @@ class Sidecar:
                     self._heard.wait(), FIRST_WORD_S
                 )  # ready means: the first request can be routed
         self._supervisor.start("housekeeping", self._keep_house)
-        self._supervisor.start("strain", self._strain.run)
-        self._supervisor.start("usage", self._strain.refresh)
         if self._access_log is not None:
             self._supervisor.start("access-log", self._write_log)
         await self.outbound.start(*settings.outbound)
@@ -224,6 +224,8 @@ class Sidecar:
             file=sys.stderr,
             flush=True,
         )
+        self._supervisor.start("usage", self._strain.refresh)
+        self._supervisor.start("strain", self._strain.run)
 
     async def _discover(self) -> None:
         await self._source.run(self._published)

@@ -49,16 +49,20 @@ class Inbound(Listener):
         self._app = app
         self._concurrency = concurrency
         self._via = (b"Via", b"1.1 eq-" + around.identity.instance.encode())
-        self._told_at, self._told = 0, signals.format_float(0.0)
+        self._told_limit = 0
+        self._told: dict[int, bytes] = {}  # in flight → as it is said
         self.door = Door(gate, self.loop) if gate is not None else None
         self._local: OrderedDict[str, Service] = OrderedDict()
 
     def congestion(self) -> bytes:
         """In flight over the limit, as `X-GT-Congestion` says it."""
-        if self.stats.in_flight != self._told_at:
-            self._told_at = self.stats.in_flight
-            self._told = signals.format_float(self._told_at / self.limit)
-        return self._told
+        limit, in_flight = self.limit, self.stats.in_flight
+        if limit != self._told_limit:
+            self._told_limit, self._told = limit, {}
+        told = self._told.get(in_flight)
+        if told is None:
+            told = self._told[in_flight] = signals.format_float(in_flight / limit)
+        return told
 
     @property
     def limit(self) -> int:
