@@ -9,10 +9,12 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from sidecar.game import callers
 from sidecar.policy.gate import IN, Gate
 from sidecar.policy.police import Account
 
 MOST_CALLERS: Final = 64
+MOST_PREFIXES: Final = 16
 OTHER: Final = "other"
 _GAUGES: Final = {
     "equilibrium_queue_fill": "Requests waiting for admission over the queue's bound",
@@ -49,6 +51,20 @@ class InboundMetrics:
         for measure, probability in sorted(self._gate.defence.probabilities.items()):
             defence.add_metric([measure], probability)
         yield defence
+        yield self._types()
+
+    def _types(self) -> Metric:
+        """Only of prefixes under suspicion: anybody can have a prefix."""
+        types = GaugeMetricFamily(
+            "equilibrium_caller_type_probability",
+            "Posterior of what calls from a prefix under suspicion",
+            labels=["prefix", "type"],
+        )
+        posterior = self._gate.defence.posterior()
+        for prefix in self._gate.defence.adversaries[:MOST_PREFIXES]:
+            for kind, probability in zip(callers.TYPES, posterior.get(prefix, ()), strict=False):
+                types.add_metric([prefix, kind], probability)
+        return types
 
     def _drops(self) -> dict[str, int]:
         decisions = self._gate.decisions
