@@ -230,6 +230,11 @@ class Admission:
         return min(self._pace.capacity, self._rationed)
 
     @property
+    def told(self) -> int:
+        """Slots as others are told them, scale included: while nothing is known, those it was configured with."""
+        return max(1, int(self._limit.told * self._scale))
+
+    @property
     def latency_ratio(self) -> float | None:
         """Median time to answer over that without a queue; None until both are known."""
         calm_s, typical_s = self._limit.calm_s, self._pace.typical_s
@@ -244,6 +249,11 @@ class Admission:
     def congested(self) -> bool:
         """Somebody had to wait within the last second."""
         return self._now - self._queued_at <= CONGESTED_S
+
+    @property
+    def steady(self) -> bool:
+        """Slots are what the application can do: not lowered to measure it, nor to spare its memory."""
+        return self._scale >= 1.0 and self._limit.steady()
 
     @property
     def price(self) -> float:

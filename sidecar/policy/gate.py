@@ -162,7 +162,8 @@ class Gate:
         """About every 50 ms: those in the queue that must be refused now. Once a second the games are played on."""
         if now - self._ticked >= TICK_S:
             self._ticked = now
-            congested = self.admission.congested
+            # What a measurement or the governor holds back is nobody's defection.
+            congested = self.admission.congested and self.admission.steady
             self.police.tick(now, capacity=self.admission.capacity, congested=congested)
             self.defence.tick(now, congested=congested)
         return self.admission.sweep(now)

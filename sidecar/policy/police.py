@@ -94,16 +94,31 @@ class Police:
         for account in watched:
             account.offered = account.requests / elapsed_s
         congested = congested or _would_be(watched, capacity)
-        shares = self._shares(watched, capacity)
-        for account, share in zip(watched, shares):  # noqa: B905
+        for account, share in zip(watched, self._shares(watched, capacity)):  # noqa: B905
             account.share = max(share, account.floor)
-            self._judge(account, now, elapsed_s, congested)
+        wronged = congested and self._anybody_wronged(watched)
+        for account in watched:
+            self._judge(account, now, elapsed_s, wronged)
 
     def _shares(self, watched: list[Account], capacity: float) -> list[float]:
         demands = [account.offered for account in watched]
         if not capacity > 0.0:  # unknown, nan: nobody can be above what nobody knows
             return demands
         return feasible.fair_shares(demands, [account.budget for account in watched], capacity)
+
+    def _anybody_wronged(self, watched: list[Account]) -> bool:
+        """Whether enough of those who ask keep to their shares.
+
+        Where hardly anybody does there is no cooperation to defect from: the fair queue divides what there is, and to
+        punish nearly all for the sake of a few would leave the application idle.
+        """
+        within = beyond = 0.0
+        for account in watched:
+            if account.offered > account.share * (1.0 + self.config.tolerance):
+                beyond += account.budget
+            elif account.requests:
+                within += account.budget
+        return within >= self.config.cooperating * beyond
 
     def _judge(self, account: Account, now: float, elapsed_s: float, congested: bool) -> None:
         due = self._due(account, elapsed_s, congested)

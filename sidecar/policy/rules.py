@@ -31,6 +31,8 @@ class PoliceConfig:
     """So much above the share does not count."""
     luck: float = 1.0
     """Nor do so many standard deviations of what Poisson arrivals at the share bring in one tick."""
+    cooperating: float = 0.25
+    """Budgets of those within their shares, per budget of those beyond, from which on beyond is a defection."""
     retry_share: float = 0.2
     retry_free: float = 10.0
     """Retries that are nobody's storm: a part of the requests, plus so many per second."""
@@ -44,7 +46,7 @@ class PoliceConfig:
         for name in (*positive, "most_callers", "most_keys"):
             if not 0.0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive")
-        for name in ("tolerance", "luck", "retry_share", "retry_free"):
+        for name in ("tolerance", "luck", "cooperating", "retry_share", "retry_free"):
             if not getattr(self, name) >= 0.0:
                 raise ValueError(f"{name} must not be negative")
         if not 0.0 < self.threshold < 1.0:

@@ -67,7 +67,7 @@ class Inbound(Listener):
     @property
     def limit(self) -> int:
         """Requests our application can usefully have at once, as far as is known."""
-        return self.door.gate.admission.slots if self.door is not None else self._concurrency
+        return self.door.gate.admission.told if self.door is not None else self._concurrency
 
     # -- exchange.Side
 

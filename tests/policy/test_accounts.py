@@ -81,7 +81,7 @@ def test_who_is_forgiven_may_be_forgotten() -> None:
 
 
 def test_when_all_are_punished_the_one_nearest_to_forgiveness_is_forgotten() -> None:
-    street = Street(PoliceConfig(most_callers=3), capacity=30.0)
+    street = Street(PoliceConfig(most_callers=3, cooperating=0.0), capacity=30.0)
     street.seconds(10, a=100, b=100, c=100)
     street.seconds(2, a=100, c=100)
     assert all(street[name].punished for name in "abc")

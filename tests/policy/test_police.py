@@ -53,8 +53,8 @@ def test_the_same_rate_is_a_defection_for_a_small_budget_only() -> None:
 @pytest.mark.parametrize(("offered", "defects"), [(55, False), (62, False), (65, True), (100, True)])
 def test_a_tenth_above_the_share_and_what_luck_brings_is_no_defection(offered: int, defects: bool) -> None:
     """Share 50: 55 is tolerated, and √50 more is one standard deviation of arrivals by chance."""
-    street = Street()
-    street.second(bus=offered, train=200)
+    street = Street(capacity=120.0)
+    street.second(bus=offered, train=200, tram=20)
     assert bool(street["bus"].defections) is defects
 
 
@@ -141,6 +141,15 @@ def test_what_is_above_the_level_but_within_the_share_does_not_prolong_the_punis
     street.seconds(5, bus=20, flood=70)
     assert level < 70
     assert (street["flood"].until, street["flood"].punished) == (until, True)
+
+
+def test_where_everybody_takes_more_there_is_nobody_to_protect() -> None:
+    """Overload by all alike is divided, not punished: to throttle everybody would leave the app idle."""
+    street = Street(capacity=100.0)
+    street.seconds(30, bus=100, tram=120, train=80)
+    assert not any(account.punished for account in street.police.accounts.values())
+    street.seconds(10, bus=100, tram=120, train=5, ferry=5, taxi=5)
+    assert street["bus"].punished, "now there are those who keep to their shares"
 
 
 def test_punishing_does_not_hide_the_congestion_it_ends() -> None:
@@ -379,6 +388,7 @@ def test_a_late_tick_counts_as_one() -> None:
     street.second(bus=20)
     street.pause(30.0)
     street.send("bus", 20_000)
+    street.send("tram", 10)
     street.tick()
     assert street["bus"].defections == 1
     assert not street["bus"].punished

@@ -172,9 +172,11 @@ def flood(gate: Gate, workload: str) -> None:
     """Its account as a minute of defections, which ends now, leaves it."""
     began = clock.now() - 60.0
     account = gate.police.account(workload, 1.0, began)
+    modest = gate.police.account("default/modest", 1.0, began)
     for second in range(1, 60):
         for _ in range(100):
             gate.police.request(account, began + second - 0.5)
+        gate.police.request(modest, began + second - 0.5)
         gate.police.tick(began + second, capacity=10.0, congested=True)
     assert account.punished
 

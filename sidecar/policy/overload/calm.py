@@ -64,6 +64,10 @@ class Window:
         ordered = sorted(self._took_s)
         return ordered[len(ordered) // 2] if ordered else 0.0
 
+    def rate(self, now: float) -> float:
+        """Answers per second."""
+        return self.count / max(1e-3, now - self._started)
+
     def clear(self) -> None:
         """Begin anew."""
         self._took_s = []

@@ -6,7 +6,11 @@
   application refuses (Chiu and Jain 1989).
 * `FixedLimit`: what it was told.
 
-Both adaptive ones rest at about `tolerance` × the application's own workers: they are always busy, and what queues
+Both adaptive ones begin open: until the first answers, and then as long as twice what was under way is answered as fast
+as ever, nobody is refused. A service that is slow but not overloaded must not lose requests to a limit that is still
+finding out. The first sign of a queue, or a refusal of the application's own, closes them for good.
+
+Closed, both rest at about `tolerance` × the application's own workers: they are always busy, and what queues
 inside the application is bounded. Calm is measured (calm.py).
 """
 
@@ -21,9 +25,19 @@ LEAST: Final = 3
 MOST: Final = 1000
 TOLERANCE: Final = 1.5
 """× calm: latency up to here is no reason to take less."""
+_UNHURRIED: Final = 1.1
+"""× calm: up to here there is no queue at all, and the limit grows faster."""
+_FASTER: Final = 1.1
 _STEEPEST: Final = 0.5
 _SMOOTHING: Final = 0.5
 _CUT: Final = 0.9
+_SETTLES: Final = 4.0
+"""Times the first median: until then answers are those of requests that happened to be fast."""
+_MORE: Final = 1.5
+_GAIN: Final = 1.2
+"""So many times more under way must bring so many times more answers (Little 1961), or they queue."""
+_HURRIED: Final = 2
+"""Windows in a row above the tolerance: there is a queue, and no luck."""
 _SHRUNK: Final = 0.5
 """Part of what it was when calm was last measured: measure again, the application may have changed."""
 
@@ -44,6 +58,11 @@ class Limit(ABC):
     def tick(self, now: float) -> None:
         """Several times a second, traffic or not."""
         return
+
+    @property
+    def told(self) -> int:
+        """What others are told of it: how busy we are is in flight over this."""
+        return self.value
 
     def steady(self) -> bool:
         """Whether `value` is what the application is thought to manage, and not lowered to measure something."""
@@ -91,7 +110,13 @@ class AdaptiveLimit(Limit):
         self._fewest = 0
         self._divisor = 2  # of the last step of a measurement
         self._cut_at = 0.0
+        self._initial = initial
+        self._cold = self._open = True  # no window yet; no sign of a queue yet
+        self._hurried = 0
+        self._settled_at = 0.0
+        self._peak, self._rate = 0, 0.0  # the most answers per second, and how many were under way for that
         self._move(float(initial))
+        self.value = most
 
     def sample(self, took_s: float, in_flight: int, now: float) -> None:
         """See `Limit`."""
@@ -111,6 +136,7 @@ class AdaptiveLimit(Limit):
         """See `Limit`; a burst of refusals is one piece of news."""
         if not self.calm.probing and now - self._cut_at >= LEAST_S:
             self._cut_at = now
+            self._cold = self._open = False
             self._move(_CUT * self._estimate)
 
     def tick(self, now: float) -> None:
@@ -124,6 +150,11 @@ class AdaptiveLimit(Limit):
         """See `Limit`."""
         return self.calm.value_s
 
+    @property
+    def told(self) -> int:
+        """See `Limit`."""
+        return self._initial if self._cold else self.value
+
     def steady(self) -> bool:
         """See `Limit`."""
         return not self.calm.probing
@@ -136,11 +167,14 @@ class AdaptiveLimit(Limit):
 
     def _judge(self, now: float) -> None:
         window = self._window
-        median_s, peak = window.median_s(), window.peak
+        median_s, peak, rate = window.median_s(), window.peak, window.rate(now)
         window.clear()
         elapsed_s, self._window_at = now - self._window_at, now
         if self.calm.probing:
             self._measured(median_s, peak, now)
+            return
+        if self._open:
+            self._watch(median_s, peak, rate, elapsed_s, now)
             return
         used = 2 * peak >= self.value
         lowest = self.value <= self.least
@@ -151,6 +185,29 @@ class AdaptiveLimit(Limit):
             return
         if self.calm.value_s > 0.0:
             self._move(self.moved(self._estimate, self.calm.ratio(median_s), used=used))
+
+    def _watch(self, median_s: float, peak: int, rate: float, elapsed_s: float, now: float) -> None:
+        """Open: room for twice as many, while answers come as fast as ever, and more of them with more at a time."""
+        if self._cold:
+            self._settled_at = now + _SETTLES * median_s
+        if now < self._settled_at:
+            self.calm.value_s = median_s
+        slower = self.calm.value_s > 0.0 and self.calm.ratio(median_s) > TOLERANCE
+        flat = peak > _MORE * self._peak and rate < _GAIN * self._rate
+        if rate >= _GAIN * self._rate:
+            self._peak, self._rate = peak, rate
+        hurried = 2 * peak >= self._initial and (slower or flat)
+        self._hurried = self._hurried + 1 if hurried else 0
+        if self._hurried >= _HURRIED:
+            self._open = False
+            self._move(float(peak))
+            self.calm.begin(median_s, now)
+            self._lower()
+            return
+        self.calm.follow(median_s, elapsed_s, now, light=True, lowest=False)
+        if not hurried or self._cold:
+            self._move(max(float(self._initial) if self._cold else self._estimate, 2.0 * peak))
+        self._cold = False
 
     def _measured(self, median_s: float, peak: int, now: float) -> None:
         """A window under a halved limit: once more, or the end of the measurement."""
@@ -194,6 +251,8 @@ class GradientLimit(AdaptiveLimit):
         """See `AdaptiveLimit`; √L is the queue that is welcome: without it the limit would never grow."""
         if not used:
             return limit
+        if ratio < _UNHURRIED:
+            return max(limit + 1.0, _FASTER * limit)
         gradient = max(_STEEPEST, min(1.0, TOLERANCE / max(ratio, 1e-9)))
         return limit + _SMOOTHING * (gradient * limit + math.sqrt(limit) - limit)
 
