@@ -58,7 +58,7 @@ class AdmissionConfig:
 
     queue_share: float = 0.5
     """Places in the queue per slot."""
-    least_queue: int = 8
+    least_queue: int = 10
     """Places however few the slots."""
     most_wait_s: float = 0.5
     """Nobody waits longer at the gate."""

@@ -201,7 +201,7 @@ def test_the_queue_is_never_above_its_bound_and_no_slot_is_lost(
 
 
 def test_the_queue_has_half_as_many_places_as_there_are_slots_but_some_at_least() -> None:
-    assert [gate(slots).bound for slots in (1, 16, 100)] == [8, 8, 50]
+    assert [gate(slots).bound for slots in (1, 16, 100)] == [10, 10, 50]
 
 
 def test_the_flooder_crowds_out_itself() -> None:

@@ -99,6 +99,10 @@ class Calm:
         """Measured, at some time."""
         return self._seen_at > -math.inf
 
+    def confirm(self, now: float) -> None:
+        """What was seen at light load is as good as measured."""
+        self._set(self.value_s, now)
+
     def stale(self, now: float) -> bool:
         """Not seen for too long, or never."""
         return now - self._seen_at > self._every_s

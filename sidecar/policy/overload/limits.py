@@ -28,6 +28,8 @@ TOLERANCE: Final = 1.5
 _UNHURRIED: Final = 1.1
 """× calm: up to here there is no queue at all, and the limit grows faster."""
 _FASTER: Final = 1.1
+_PATIENT: Final = 1.25
+"""× calm: from here on the gradient points down; √L makes it rest a little higher."""
 _STEEPEST: Final = 0.5
 _SMOOTHING: Final = 0.5
 _CUT: Final = 0.9
@@ -36,6 +38,11 @@ _SETTLES: Final = 4.0
 _MORE: Final = 1.5
 _GAIN: Final = 1.2
 """So many times more under way must bring so many times more answers (Little 1961), or they queue."""
+_FLOODED: Final = 2.5
+"""× calm: one look is enough."""
+_GLANCE: Final = 16
+_QUIET: Final = 3
+"""Windows without a queue, and calm is known."""
 _HURRIED: Final = 2
 """Windows in a row above the tolerance: there is a queue, and no luck."""
 _SHRUNK: Final = 0.5
@@ -112,7 +119,7 @@ class AdaptiveLimit(Limit):
         self._cut_at = 0.0
         self._initial = initial
         self._cold = self._open = True  # no window yet; no sign of a queue yet
-        self._hurried = 0
+        self._hurried = self._quiet = 0  # windows with a queue in a row, and without one
         self._settled_at = 0.0
         self._peak, self._rate = 0, 0.0  # the most answers per second, and how many were under way for that
         self._move(float(initial))
@@ -129,7 +136,7 @@ class AdaptiveLimit(Limit):
             if in_flight <= self.value:  # drained
                 self._skip -= 1
             return
-        if self._window.add(took_s, in_flight, now):
+        if self._window.add(took_s, in_flight, now) or (self._open and self._flooded(now)):
             self._judge(now)
 
     def overloaded(self, now: float) -> None:
@@ -192,22 +199,42 @@ class AdaptiveLimit(Limit):
             self._settled_at = now + _SETTLES * median_s
         if now < self._settled_at:
             self.calm.value_s = median_s
-        slower = self.calm.value_s > 0.0 and self.calm.ratio(median_s) > TOLERANCE
+        ratio = self.calm.ratio(median_s) if self.calm.value_s > 0.0 else 1.0
+        slower = ratio > TOLERANCE
         flat = peak > _MORE * self._peak and rate < _GAIN * self._rate
         if rate >= _GAIN * self._rate:
             self._peak, self._rate = peak, rate
         hurried = 2 * peak >= self._initial and (slower or flat)
         self._hurried = self._hurried + 1 if hurried else 0
-        if self._hurried >= _HURRIED:
-            self._open = False
-            self._move(float(peak))
-            self.calm.begin(median_s, now)
-            self._lower()
+        if self._hurried >= _HURRIED or (hurried and ratio > _FLOODED):
+            self._close(median_s, peak, rate if slower and self._quiet >= _QUIET else 0.0, now)
             return
+        if now > self._settled_at and not slower:
+            self._quiet += 1
         self.calm.follow(median_s, elapsed_s, now, light=True, lowest=False)
         if not hurried or self._cold:
             self._move(max(float(self._initial) if self._cold else self._estimate, 2.0 * peak))
         self._cold = False
+
+    def _flooded(self, now: float) -> bool:
+        """Half a window is enough to see a queue that grows fast."""
+        window = self._window
+        if window.count % _GLANCE or 2 * window.peak < self._initial or now < self._settled_at:
+            return False
+        return self.calm.value_s > 0.0 and self.calm.ratio(window.median_s()) > _FLOODED
+
+    def _close(self, median_s: float, peak: int, rate: float, now: float) -> None:
+        """The first sign of a queue. `rate`: answers/s of busy workers, where calm was seen before; 0: it was not."""
+        self._open = self._cold = False
+        if rate > 0.0:
+            self.calm.confirm(now)
+            self._widest = 0.0
+            workers = rate * self.calm.value_s  # Little's law
+            self._move(min(float(peak), TOLERANCE * workers + math.sqrt(workers)))
+            return
+        self._move(float(peak))
+        self.calm.begin(median_s, now)
+        self._lower()
 
     def _measured(self, median_s: float, peak: int, now: float) -> None:
         """A window under a halved limit: once more, or the end of the measurement."""
@@ -253,7 +280,7 @@ class GradientLimit(AdaptiveLimit):
             return limit
         if ratio < _UNHURRIED:
             return max(limit + 1.0, _FASTER * limit)
-        gradient = max(_STEEPEST, min(1.0, TOLERANCE / max(ratio, 1e-9)))
+        gradient = max(_STEEPEST, min(1.0, _PATIENT / max(ratio, 1e-9)))
         return limit + _SMOOTHING * (gradient * limit + math.sqrt(limit) - limit)
 
 
