@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lab bench fuzz lock clean
+.PHONY: help setup demo test check lab bench scenarios fuzz lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,6 +45,9 @@ lab: setup ## the router against every rival in simulation, both cores (10 min; 
 
 bench: setup ## against Envoy, HAProxy, nginx and an aiohttp proxy, interleaved (25 min; ARGS=--quick: under 4)
 	@$(PY) -m loadtest.bench $(ARGS)
+
+scenarios: setup ## floods, overload, bids, adversaries on real processes, with and without policing (ARGS=--quick: in short)
+	@$(PY) -m loadtest.scenarios $(ARGS)
 
 fuzz: setup ## coverage-guided fuzzing of both parsers (ARGS="--seconds 600")
 	@$(PY) -m tests.fuzz $(ARGS)

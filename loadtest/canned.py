@@ -1,6 +1,7 @@
 """What a pod's app answers and after how long, in health and otherwise; what its connections share."""
 
 import http
+import math
 import random
 from collections.abc import Callable
 from typing import Protocol
@@ -25,9 +26,11 @@ class Served(Protocol):
 class App:
     """What every connection of the process shares: the answers, the delay, what ails it, whether it drains."""
 
-    def __init__(self, name: str, delay_ms: float, seed: int = 7) -> None:
+    def __init__(self, name: str, delay_ms: float, seed: int = 7, *, sigma: float | None = None) -> None:
         self.name = name
         self.delay_ms = delay_ms
+        self.sigma = sigma
+        """Of the delay's logarithm; None: the delay is exponential."""
         self.draining = False
         self.received = 0
         self.ill = ailment.HEALTHY
@@ -65,11 +68,14 @@ class App:
         return healthy_s * self.ill.times + self.ill.extra_ms / 1000
 
     def _healthy_s(self, path: bytes) -> float:
-        """From the path, else exponential around `delay_ms`, at most 4 × that."""
+        """From the path, else lognormal or exponential with mean `delay_ms`, the latter at most 4 × that."""
         if path.startswith(b"/delay/"):
             return _number(path[7:], 60_000) / 1000
         if not self.delay_ms:
             return 0.0
+        if self.sigma is not None:
+            mu = math.log(self.delay_ms) - self.sigma**2 / 2
+            return self._random.lognormvariate(mu, self.sigma) / 1000
         return min(self._random.expovariate(1 / self.delay_ms), 4 * self.delay_ms) / 1000
 
     def answer(self, path: bytes, *, head_only: bool) -> bytes:

@@ -71,17 +71,7 @@ def start(
     name: str = "load",
 ) -> Load:
     """Start the generator with `plan`; `every_s` > 0 reports while it runs."""
-    argv = [sys.executable, "-m", "loadtest.openloop", plan.target, "--host", plan.host]
-    argv += [word for path in (plan.path, *plan.more_paths) for word in ("--path", path)]
-    argv += [word for line in plan.headers for word in ("--header", line)]
-    options = {
-        "--rate": plan.rate,
-        "--seconds": plan.seconds,
-        "--warmup": plan.warmup_s,
-        "--timeout": plan.timeout_s,
-        "--every": every_s,
-    }
-    argv += [word for option, value in options.items() for word in (option, str(value))]
+    argv = [sys.executable, "-m", "loadtest.openloop", *plan.arguments(), "--every", str(every_s)]
     return Load(children.start(name, argv, core=core, pipe=True))
 
 

@@ -14,41 +14,18 @@ import itertools
 import signal
 import sys
 from collections import deque
-from dataclasses import dataclass
 
 import orjson
 import uvloop
 
-from loadtest import client, figures, processes, ticker
+from loadtest import client, figures, loadplan, processes, ticker
+from loadtest.loadplan import Plan
 from sidecar import clock
+
+__all__ = ["Generator", "Plan", "main"]
 
 LEAD_S = 0.05
 CHECK_S = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to send where: `rate` per second, for `seconds` after `warmup_s` that is sent but not reported."""
-
-    target: str
-    host: str
-    path: str
-    rate: float
-    seconds: float
-    warmup_s: float = 0.0
-    timeout_s: float = 5.0
-    connections: int = 512
-    more_paths: tuple[str, ...] = ()
-    """Asked for in turn with `path`: a route with a parameter is not one cached page."""
-    headers: tuple[str, ...] = ()
-    """Lines added to every request, as in `Authorization: Bearer …`."""
-
-    def requests(self) -> list[bytes]:
-        """The bytes of the requests, one per path; they are sent in turn."""
-        lines = "".join(
-            f"{line}\r\n" for line in (f"Host: {self.host}", "User-Agent: openloop", *self.headers)
-        )
-        return [f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode() for path in (self.path, *self.more_paths)]
 
 
 class Generator:
@@ -57,14 +34,18 @@ class Generator:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._requests = itertools.cycle(plan.requests())
+        self._numbered = any(b"{n}" in request for request in plan.requests())
+        self._number = 0
         self.samples: list[tuple[float, float, str, str]] = []
         self.late_ms: list[float] = []
         self.idle: list[client.Client] = []
         self.busy: set[client.Client] = set()
         self._waiting: deque[float] = deque()
         self._connecting: set[asyncio.Task[None]] = set()
-        self._start_s = clock.now() + LEAD_S
+        self._start_s = clock.now() + LEAD_S if plan.start_s is None else plan.start_s
         self._issued = 0
+        self._sources = itertools.cycle(plan.sources or (None,))
+        self._unused = len(plan.sources)
         self._total = round(plan.rate * (plan.seconds + plan.warmup_s))
         self._all_issued = asyncio.Event()
         self._settled = asyncio.Event()
@@ -102,21 +83,25 @@ class Generator:
             self._all_issued.set()
 
     def _issue(self, due_s: float) -> None:
-        if self.idle:
-            self.idle.pop().send(due_s)
+        if self.idle and self._unused <= 0:  # every source has had its connection
+            self.idle.pop(0 if self.plan.sources else -1).send(due_s)
         elif len(self.busy) + len(self._connecting) < self.plan.connections:
             task = asyncio.get_running_loop().create_task(self._connect(due_s))
             self._connecting.add(task)
+            self._unused -= 1
             task.add_done_callback(self._connecting.discard)
         else:
             self._waiting.append(due_s)
 
     async def _connect(self, due_s: float) -> None:
         loop = asyncio.get_running_loop()
+        source = next(self._sources)
         try:
             async with asyncio.timeout(self.plan.timeout_s):
                 _, opened = await loop.create_connection(
-                    lambda: client.Client(self), *processes.split(self.plan.target)
+                    lambda: client.Client(self),
+                    *processes.split(self.plan.target),
+                    local_addr=None if source is None else (source, 0),
                 )
         except (OSError, TimeoutError):
             self.record(due_s, "connect", "")
@@ -125,7 +110,11 @@ class Generator:
 
     def next_request(self) -> bytes:
         """What the next request says."""
-        return next(self._requests)
+        request = next(self._requests)
+        if self._numbered:
+            self._number += 1
+            return request.replace(b"{n}", b"%d" % self._number)
+        return request
 
     def free(self, opened: client.Client) -> None:
         """The connection can carry another request."""
@@ -185,35 +174,12 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("target", metavar="IP:PORT", help="where to connect")
-    parser.add_argument("--host", required=True, help="the Host header: chooses the service at a sidecar")
-    parser.add_argument(
-        "--path", action="append", help="request target (default /); several are asked for in turn"
-    )
-    parser.add_argument(
-        "--header", action="append", default=[], metavar="LINE", help="add `Name: value` to every request"
-    )
-    parser.add_argument("--rate", type=float, default=1000, help="requests per second (default 1000)")
-    parser.add_argument("--seconds", type=float, default=5, help="how long (default 5)")
-    parser.add_argument("--warmup", type=float, default=0, help="seconds before that are sent, not reported")
-    parser.add_argument("--timeout", type=float, default=5, help="seconds until a request counts as failed")
+    loadplan.add_arguments(parser)
     parser.add_argument(
         "--every", type=float, default=0, help="print each so many seconds (default: at the end)"
     )
-    chosen = parser.parse_args()
-    paths = chosen.path or ["/"]
-    plan = Plan(
-        chosen.target,
-        chosen.host,
-        paths[0],
-        chosen.rate,
-        chosen.seconds,
-        warmup_s=chosen.warmup,
-        timeout_s=chosen.timeout,
-        more_paths=tuple(paths[1:]),
-        headers=tuple(chosen.header),
-    )
-    uvloop.run(_run(plan, chosen.every))
+    given = parser.parse_args()
+    uvloop.run(_run(loadplan.chosen(given), given.every))
     return 0
 
 

@@ -1,7 +1,8 @@
 """A pod's app, as small and fast as Python allows: a protocol per connection, llhttp, canned answers.
 
 Paths: `/bytes/N` N bytes · `/delay/MS` answers after MS milliseconds · anything else ≈ 200 B of JSON.
-Every answer names the pod in `X-Pod`. With `--door IP:PORT` it can be made ill (`loadtest.ailment`).
+Every answer names the pod in `X-Pod`. With `--workers N` no more than N are served at once, the others wait in a
+queue without end, as at naive servers (`loadtest.crew`). With `--door IP:PORT` it can be made ill (`loadtest.ailment`).
 SIGTERM drains as a well-behaved server does: stop accepting, answer what comes on open connections with
 `Connection: close`, close what stays idle, exit 0.
 """
@@ -17,14 +18,15 @@ from typing import cast
 import httptools
 import uvloop
 
-from loadtest import ailment, canned, processes
+from loadtest import ailment, canned, crew, processes
 
 
 class Connection(asyncio.Protocol):
     """One connection: requests answered in order, one at a time."""
 
-    def __init__(self, app: canned.App) -> None:
+    def __init__(self, app: canned.App, workers: crew.Crew | None = None) -> None:
         self._app = app
+        self._crew = workers
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._waiting: deque[tuple[bytes, bool, bool]] = deque()
@@ -78,7 +80,10 @@ class Connection(asyncio.Protocol):
     def _serve(self, path: bytes, head_only: bool, keep: bool) -> None:
         if delay_s := self._app.delay_s(path):
             self._busy = True
-            asyncio.get_running_loop().call_later(delay_s, self._late, path, head_only, keep)
+            if self._crew is not None:
+                self._crew.work(delay_s, functools.partial(self._late, path, head_only, keep))
+            else:
+                asyncio.get_running_loop().call_later(delay_s, self._late, path, head_only, keep)
         else:
             self._answer(path, head_only, keep)
 
@@ -104,13 +109,21 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-async def serve(app: canned.App, listen: list[str], drain_s: float, door: str | None = None) -> None:
+async def serve(
+    app: canned.App,
+    listen: list[str],
+    drain_s: float,
+    door: str | None = None,
+    workers: crew.Crew | None = None,
+) -> None:
     """Listen until SIGTERM or SIGINT, then drain: idle connections get `drain_s` to be used once more."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    servers = [await loop.create_server(lambda: Connection(app), *processes.split(each)) for each in listen]
+    servers = [
+        await loop.create_server(lambda: Connection(app, workers), *processes.split(each)) for each in listen
+    ]
     if door is not None:
         servers.append(await loop.create_server(lambda: ailment.Door(app.tell), *processes.split(door)))
     await stop.wait()
@@ -145,9 +158,13 @@ def main() -> int:
     parser.add_argument(
         "--drain-s", type=float, default=1.0, help="how long idle connections stay after SIGTERM"
     )
+    parser.add_argument("--sigma", type=float, help="the service time is lognormal with this sigma instead")
+    parser.add_argument("--workers", type=int, metavar="N", help="served at once (default: all that come)")
     parser.add_argument("--door", metavar="IP:PORT", help="where loadtest.ailment is told (default: nowhere)")
     chosen = parser.parse_args()
-    uvloop.run(serve(canned.App(chosen.name, chosen.delay_ms), chosen.listen, chosen.drain_s, chosen.door))
+    app = canned.App(chosen.name, chosen.delay_ms, sigma=chosen.sigma)
+    workers = crew.Crew(chosen.workers) if chosen.workers else None
+    uvloop.run(serve(app, chosen.listen, chosen.drain_s, chosen.door, workers))
     return 0
 
 

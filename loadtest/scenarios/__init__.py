@@ -1,0 +1,1 @@
+"""Real processes under real trouble: what policing, admission and the auction change, with and without Equilibrium."""
