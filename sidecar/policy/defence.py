@@ -28,6 +28,8 @@ TICK_S: Final = 1.0
 _LEAST_TICK_S: Final = 0.5
 """Asked more often, a tick does nothing; a timer that fires a little early still counts."""
 _KEY_BITS: Final = 2**30 - 1
+_GAMES: Final = 16
+"""Accused prefixes with a game of their own, the busiest; the others share one."""
 _LOOKS: Final = 8
 """Prefixes looked at to make room for another."""
 
@@ -45,7 +47,6 @@ class Defence:
         self.decisions: dict[str, int] = {}  # answers to accused prefixes
         self.untracked = 0  # requests let in because too many prefixes were busy to watch another
         self._rng = rng
-        self._mix = [1.0]
         self._groups: OrderedDict[str, Group] = OrderedDict()
         self._callers = Buckets(self.config.most_tracked)
         self._paths = Buckets(self.config.most_tracked)
@@ -111,13 +112,13 @@ class Defence:
         self.adversaries = [prefix for prefix, group in self._groups.items() if group.suspect]
         if self.adversaries:
             self._solve([self._groups[prefix] for prefix in self.adversaries])
-        elif len(self._mix) > 1:
+        elif len(self.probabilities) > 1:
             self._make_peace()
 
     # -- one request of an accused prefix
 
     def _play(self, group: Group, identity: str, path: bytes, now: float) -> str:
-        measure = mixes.draw(self._mix, 1.0, self._rng.random())
+        measure = mixes.draw(group.mix, 1.0, self._rng.random())
         answer = measures.action(measure)
         if measure == 0 or not self._hits(measure, answer, group, identity, path, now):
             return ADMIT
@@ -151,17 +152,30 @@ class Defence:
         self._elsewhere_s = 0.0
 
     def _solve(self, accused: list[Group]) -> None:
-        """While they pause the last mix stands: an adversary that returns is met by it."""
-        if not any(group.rate_per_s > 0.0 for group in accused):
-            return
+        """A game for each prefix: what is right against one that attacks is wrong for one that was accused with it.
+
+        While one pauses its last mix stands: an adversary that returns is met by it.
+        """
         typical_s = Crowd(self._costs).mean_s()
-        solution = minimax.solve(measures.payoffs(suspects.stakes(accused, self.config, typical_s)))
-        self._mix = solution.row
-        self.value, self.exploitability = solution.value, solution.relative
-        self.probabilities = dict(zip(measures.MEASURES, solution.row))  # noqa: B905
+        largest = sorted([group for group in accused if group.rate_per_s > 0.0], key=_rate, reverse=True)
+        if not largest:
+            return
+        games = [[group] for group in largest[:_GAMES]]
+        if len(largest) > _GAMES:
+            games.append(largest[_GAMES:])
+        played = [0.0] * len(measures.MEASURES)
+        self.value = self.exploitability = 0.0
+        for groups in games:
+            solution = minimax.solve(measures.payoffs(suspects.stakes(groups, self.config, typical_s)))
+            self.value += solution.value
+            self.exploitability = max(self.exploitability, solution.relative)
+            for group in groups:
+                group.mix = solution.row
+                played = [p + group.rate_per_s * q for p, q in zip(played, solution.row)]  # noqa: B905
+        total = sum(played)
+        self.probabilities = {name: p / total for name, p in zip(measures.MEASURES, played)}  # noqa: B905
 
     def _make_peace(self) -> None:
-        self._mix = [1.0]
         self.probabilities = {ADMIT: 1.0}
         self.exploitability = self.value = 0.0
         self._callers.clear()
@@ -192,3 +206,7 @@ class Defence:
             self._turned_at = now
             for group in self._groups.values():
                 group.turn()
+
+
+def _rate(group: Group) -> float:
+    return group.rate_per_s

@@ -54,6 +54,7 @@ class Group:
         "bucket",
         "costs",
         "in_window",
+        "mix",
         "posterior",
         "rate_per_s",
         "requests",
@@ -71,6 +72,7 @@ class Group:
         self.usual_per_s = 0.0  # in peace
         self.posterior = CallerPosterior()
         self.suspect = False
+        self.mix = [1.0]  # of measures, while it is accused
         self.bucket = Bucket(config.floor_rate, now)
         self.costs = Costs()
         self._answers = Costs()

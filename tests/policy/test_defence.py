@@ -121,7 +121,7 @@ def test_measures_are_drawn_as_often_as_the_mix_says() -> None:
     calm(site, 20)
     under_attack(site, DETECTED_S)
     defence = site.defence
-    defence._mix = [0.25] + [0.0] * 6 + [0.0, 0.0, 0.75]  # admit, or drop by prefix
+    defence._groups[BAD_PREFIX].mix = [0.25] + [0.0] * 6 + [0.0, 0.0, 0.75]  # admit, or drop by prefix
     answers = [defence.judge(f"x{n}", BAD_PREFIX, b"/", site.now, proven=False) for n in range(4000)]
     assert answers.count("drop") / 4000 == pytest.approx(0.75, abs=0.03)
     assert answers.count("admit") / 4000 == pytest.approx(0.25, abs=0.03)
@@ -189,7 +189,7 @@ def accused_site() -> Site:
 
 def play(defence: Defence, measure: str) -> None:
     """That one and no other."""
-    defence._mix = [1.0 if name == measure else 0.0 for name in measures.MEASURES]
+    defence._groups[BAD_PREFIX].mix = [1.0 if name == measure else 0.0 for name in measures.MEASURES]
 
 
 # -- nobody else
@@ -426,6 +426,20 @@ def test_ticks_more_often_than_twice_a_second_are_one() -> None:
     site.defence.tick(site.now + 0.1, congested=True)
     assert site.defence.probabilities == before
     assert site.defence._groups[BAD_PREFIX].requests == 10, "the tick of these requests is not over"
+
+
+def test_a_prefix_that_was_accused_with_the_attackers_does_not_soften_the_answer_to_it() -> None:
+    """Merged into one game, many good requests beside the bad ones made it best to do next to nothing."""
+    site = Site()
+    calm(site, 20)
+    under_attack(site, DETECTED_S)
+    innocent = Group(site.defence.config, 1, site.now)
+    innocent.suspect = True
+    innocent.rate_per_s = innocent.usual_per_s = 1000.0
+    site.defence._groups["198.51.100.0/24"] = innocent
+    site.defence._solve([site.defence._groups[BAD_PREFIX], innocent])
+    assert site.defence._groups[BAD_PREFIX].mix[-1] > 0.9, "dropped by prefix"
+    assert innocent.mix[-1] < 0.1
 
 
 def test_the_value_is_what_the_mix_guarantees_against_any_rotation() -> None:
