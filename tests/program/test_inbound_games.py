@@ -134,7 +134,8 @@ async def test_the_applications_memory_governs_what_is_accepted(tmp_path: Path) 
 
     async with pods(nearly_full) as (app,):
         url = f"http://{app.address}/metrics"
-        async with program(tmp_path, known(), APP=app.address, USAGE_URL=url, CONCURRENCY="100") as sidecar:
+        variables = {"USAGE_URL": url, "CONCURRENCY": "100", "LIMITER": "fixed"}
+        async with program(tmp_path, known(), APP=app.address, **variables) as sidecar:
 
             async def degraded() -> bool:
                 return bool((await document(sidecar.admin, "/state"))["degradation"]["state"] == "degraded")
