@@ -13,37 +13,22 @@ import secrets
 import signal
 import sys
 from collections import Counter
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from prometheus_client.registry import CollectorRegistry
 
-from sidecar import clock
+from sidecar import clock, parts
 from sidecar.accesslog import FLUSH_S, AccessLog
 from sidecar.admin import Admin, Controls
 from sidecar.consent import Consent
-from sidecar.discovery.file import FileSource
-from sidecar.discovery.source import Source
 from sidecar.errors import DiscoveryError
 from sidecar.events import Bus
 from sidecar.inbound_metrics import InboundMetrics
 from sidecar.metrics import SidecarCollector
-from sidecar.policy.ask import AdmissionConfig
 from sidecar.policy.auth import Verifier
 from sidecar.policy.endpoints import EndpointsChanged, Event
-from sidecar.policy.gate import Gate, GateConfig
-from sidecar.policy.router import Router
 from sidecar.policy.services import Catalog
-from sidecar.policy.strategies import STRATEGIES
-from sidecar.pressure import page
-from sidecar.pressure.cgroup import Cgroup
-from sidecar.pressure.proc import Processes
-from sidecar.pressure.processes import AppProcesses
-from sidecar.pressure.sources import Source as MemorySource
-from sidecar.pressure.sources import Sources
-from sidecar.pressure.usage import UsageUrl
 from sidecar.proxy.inbound import Inbound
 from sidecar.proxy.listener import Identity, ListenError, Surroundings
 from sidecar.proxy.original_dst import join
@@ -52,7 +37,6 @@ from sidecar.proxy.resolve import EXTERNAL, Resolver
 from sidecar.proxy.upstream import SWEEP_S
 from sidecar.proxy.wheel import Wheel
 from sidecar.settings import Settings
-from sidecar.strain import Strain
 from sidecar.strain_metrics import StrainMetrics
 from sidecar.supervise import Supervisor
 
@@ -76,9 +60,9 @@ class Sidecar:
         self.events: Counter[str] = self._bus.counts
         self._supervisor = Supervisor(self._task_failed)
         self._access_log = self._open_access_log()
-        self.catalog = Catalog(settings.workload.partition("/")[0], self._make_router)
+        self.catalog = Catalog(settings.workload.partition("/")[0], partial(parts.router, settings))
         self._wheel = Wheel(loop)
-        self._source = self._make_source()
+        self._source = parts.source(settings, self._discovery_failed)
         self._resolver = Resolver(
             self.catalog,
             passthrough=settings.unknown == "passthrough",
@@ -94,57 +78,13 @@ class Sidecar:
             settings.limits,
             self._access_log.finished if self._access_log is not None else None,
         )
-        self.inbound = Inbound(around, join(*settings.app), settings.concurrency, self._make_gate())
+        self.inbound = Inbound(around, join(*settings.app), settings.concurrency, parts.gate(settings))
         self.outbound = Outbound(around, self._resolver, self.inbound.congestion)
-        self._strain = self._make_strain()
+        self._strain = parts.strain(settings, self.inbound, self._bus)
         self._consent = Consent(self._strain.sources.fresh, settings.memory_hook)
         self._admin = self._make_admin()
 
     # -- building
-
-    def _make_router(self) -> Router:
-        settings = self._settings
-        config = replace(
-            STRATEGIES[settings.strategy], hedging=settings.hedge, observe=settings.mode == "observe"
-        )
-        return Router(config, rng=random.Random())  # noqa: S311 (routing, not secrets)
-
-    def _make_gate(self) -> Gate | None:
-        """None: everybody is let in (strategy `none`)."""
-        settings = self._settings
-        if settings.strategy == "none":
-            return None
-        probes = tuple(path.encode() for path in settings.probe_paths)
-        config = GateConfig(
-            limit=settings.limiter,
-            concurrency=settings.concurrency,
-            enforce=settings.mode == "active",
-            admission=AdmissionConfig(probe_paths=probes),
-        )
-        return Gate(config, rng=random.Random())  # noqa: S311 (policy, not secrets)
-
-    def _make_strain(self) -> Strain:
-        settings = self._settings
-        own = Cgroup()
-        processes = Processes()
-        known: list[MemorySource] = [AppProcesses(processes)] if processes.shared else []
-        if settings.usage_url is not None:
-            known.append(UsageUrl(partial(page.fetch, settings.usage_url)))
-        return Strain(
-            self.inbound,
-            Sources(known, own, limit_bytes=settings.memory_limit),
-            self._bus,
-            own=own,
-            folder=Path(settings.flight) if settings.flight is not None else None,
-            workload=settings.workload,
-        )
-
-    def _make_source(self) -> Source:
-        if self._settings.discovery.kind == "file":
-            return FileSource(self._settings.discovery.argument, self._discovery_failed)
-        from sidecar.discovery.dns import DnsSource  # 1.3 MB with c-ares: only who asks for it pays
-
-        return DnsSource.from_servers(self._settings.dns, self._discovery_failed)
 
     def _open_access_log(self) -> AccessLog | None:
         path = self._settings.access_log

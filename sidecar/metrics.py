@@ -154,9 +154,9 @@ class SidecarCollector(Collector):
 
     def _program(self) -> Iterator[Metric]:
         failures = CounterMetricFamily(
-            "equilibrium_policy_failures", "Exceptions in policy; the request went round robin"
+            "equilibrium_policy_failures", "Exceptions in policy; the request went round robin, or in"
         )
-        failures.add_metric([], self._catalog.policy_failures())
+        failures.add_metric([], self._catalog.policy_failures() + self._inbound.policy_failures)
         yield failures
         events = CounterMetricFamily("equilibrium_events", "Things worth knowing, by kind", labels=["kind"])
         for kind, value in sorted(self._events.items()):

@@ -26,7 +26,7 @@ REFRESH_S: Final = 1.0
 
 
 class Strain:
-    """Reads the sources in order and passes on what they say. `recorder` None: nothing is recorded."""
+    """Reads the sources in order and passes on what they say. `folder` None: records are kept, but not written."""
 
     def __init__(
         self,

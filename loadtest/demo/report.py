@@ -6,6 +6,7 @@ from importlib import resources
 
 import orjson
 
+from loadtest.bench import document
 from loadtest.demo import chapters, charts, claims, style, targets, verdict
 from loadtest.demo.recording import Recording
 
@@ -35,7 +36,7 @@ def page(script: chapters.Script, recordings: Sequence[Recording], rulings: Sequ
         style.WORDS,
     ]
     plotly = resources.files("plotly").joinpath("package_data/plotly.min.js").read_text()
-    return style.PAGE.format(css=style.CSS, plotly=plotly, body="\n".join(parts))
+    return document.PAGE.format(title=style.TITLE, css=style.CSS, plotly=plotly, body="\n".join(parts))
 
 
 def _introduction(script: chapters.Script) -> str:

@@ -1,19 +1,6 @@
-"""The fixed parts of the report: page, style sheet, legend, words explained."""
+"""The fixed parts of the report: title, style sheet, legend, words explained."""
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Equilibrium: one pod goes bad and nobody notices</title>
-<style>{css}</style>
-<script>{plotly}</script>
-<script>
-function draw(id, figure) {{
-  Plotly.newPlot(id, figure.data, figure.layout, {{responsive: true, displaylogo: false, displayModeBar: false}});
-}}
-</script>
-</head><body>
-{body}
-</body></html>
-"""
+TITLE = "Equilibrium: one pod goes bad and nobody notices"
 
 CSS = """
 body { font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; color: #1f2933; background: #fff;

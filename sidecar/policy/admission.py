@@ -15,10 +15,11 @@ from typing import Final
 
 from sidecar.game.feasible import Region
 from sidecar.policy.ask import ADMITTED, NEW, OVER, QUEUED, REFUSED, AdmissionConfig, Ask
+from sidecar.policy.buckets import Bucket
 from sidecar.policy.overload import red
 from sidecar.policy.overload.limits import Limit
 from sidecar.policy.pace import Pace
-from sidecar.policy.purses import Bucket, Exemptions
+from sidecar.policy.purses import Exemptions
 from sidecar.policy.waiting import WaitingRoom
 
 __all__ = ["ADMITTED", "NEW", "OVER", "QUEUED", "REFUSED", "Admission", "AdmissionConfig", "Ask"]
@@ -96,7 +97,7 @@ class Admission:
             self.in_flight < self.slots
             and self._waiting.count == 0
             and (ask.deadline is None or now < ask.deadline)
-            and (self._ration is None or self._ration.take(now))
+            and (self._ration is None or self._ration.take(self._rationed, now))
         ):
             self._admitted += 1
             self._go(ask, now)
@@ -128,7 +129,7 @@ class Admission:
         """The one who may go in now, if there is a slot and somebody who waits."""
         while self._waiting.count and self.in_flight < self.slots:
             self._now = self._queued_at = now
-            if self._ration is not None and not self._ration.take(now):
+            if self._ration is not None and not self._ration.take(self._rationed, now):
                 return None
             ask = self._room.choose(self.capacity, now)
             if ask is None:
@@ -334,7 +335,7 @@ class Admission:
             self._ration, self._rationed = None, math.inf
             return
         self._rationed = max(1.0, self._scale * self._usual)
-        self._ration = Bucket(self._rationed, max(1.0, _RATION_S * self._rationed), self._now)
+        self._ration = Bucket(self._rationed, self._now, _RATION_S)
 
     def _fit(self) -> None:
         """The limit or its scale may have moved."""

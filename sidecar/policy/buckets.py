@@ -1,4 +1,4 @@
-"""Token buckets: a rate with a burst of one second (RFC 2697's meter), one or many in bounded memory."""
+"""Token buckets: a rate with a burst (RFC 2697's meter), one or many in bounded memory."""
 
 from collections import OrderedDict
 from typing import Final
@@ -9,15 +9,16 @@ LEAST_BURST: Final = 1.0
 class Bucket:
     """Lets `rate` events a second through. `debt`: refused ones are paid for too, so that insisting gains nothing."""
 
-    __slots__ = ("_at", "_tokens")
+    __slots__ = ("_at", "_burst_s", "_tokens")
 
-    def __init__(self, rate: float, now: float) -> None:
-        self._tokens = max(LEAST_BURST, rate)
+    def __init__(self, rate: float, now: float, burst_s: float = 1.0) -> None:
+        self._burst_s = burst_s  # so many seconds of the rate may come at once
+        self._tokens = max(LEAST_BURST, rate * burst_s)
         self._at = now
 
     def take(self, rate: float, now: float, *, debt: bool = False) -> bool:
         """One event at `now`; True when it is within the rate."""
-        burst = max(LEAST_BURST, rate)
+        burst = max(LEAST_BURST, rate * self._burst_s)
         tokens = min(burst, self._tokens + rate * max(0.0, now - self._at))
         self._at = max(self._at, now)
         within = tokens >= 1.0

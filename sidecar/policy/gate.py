@@ -77,7 +77,6 @@ class Gate:
             self.config.admission, limits.make(self.config.limit, self.config.concurrency), draw
         )
         self.decisions: dict[str, int] = {}
-        self._delayed = 0
         self._ticked = 0.0
 
     def knock(
@@ -94,13 +93,13 @@ class Gate:
         """What becomes of one request; `path` with its query, `key` its Idempotency-Key."""
         account = self.police.account(caller.workload, caller.budget, now)
         knock = Knock(account, caller, now)
-        knock.bid, knock.deadline = bid, deadline
+        knock.bid, knock.deadline = min(bid, account.budget), deadline
         if self.admission.exempt(path, now):
             return self._say(knock, EXEMPT)
         if not caller.proven:  # first: the police see all strangers as one caller
             measure = self.defence.judge(caller.identity, caller.prefix, path, now, proven=False)
             if measure != "admit":
-                return self._defend(knock, measure, now)
+                return self._defend(knock, measure)
         wait_s = self.police.request(account, now, attempt=attempt, key=key)
         if wait_s > 0.0:
             knock.retry_after_s = wait_s
@@ -113,31 +112,23 @@ class Gate:
             self.admission.withdraw(knock, now)  # it would wait; it does not
         return cause
 
-    def _defend(self, knock: Knock, measure: str, now: float) -> Knock:
-        if measure != "delay":
-            return self._say(knock, DEFENDED)
-        if not self.defence.delayed(1):
-            return self._say(knock, DEFENDED)
-        self._delayed += 1
-        return self._say(knock, DELAYED)
+    def _defend(self, knock: Knock, measure: str) -> Knock:
+        waits = measure == "delay" and self.defence.delayed(1)
+        return self._say(knock, DELAYED if waits else DEFENDED)
 
     def _say(self, knock: Knock, cause: str) -> Knock:
         """Count the decision. When nothing is enforced a refusal is only counted."""
         self.decisions[cause] = self.decisions.get(cause, 0) + 1
         if not self.config.enforce and cause != EXEMPT:
             if cause == DELAYED:
-                self._undelay()
+                self.defence.delayed(-1)
             cause = IN
         knock.cause = cause
         return knock
 
-    def _undelay(self) -> None:
-        self._delayed -= 1
-        self.defence.delayed(-1)
-
     def undelayed(self, knock: Knock, now: float, *, wanted: bool) -> None:
         """A delayed request's time is over; `wanted`: its client is still there."""
-        self._undelay()
+        self.defence.delayed(-1)
         knock.cause = DEFENDED
         if wanted:
             self._say(knock, self._admit(knock, now))

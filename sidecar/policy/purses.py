@@ -7,31 +7,11 @@ of budget: it refills by its weight a second, so that over time nobody buys more
 
 from typing import Final
 
+from sidecar.policy.buckets import Bucket
 from sidecar.policy.fairness import bounded_weight
 
 REVIEWED_S: Final = 0.5
 """How often the weights of those present are added up anew."""
-
-
-class Bucket:
-    """Fills at a rate, up to a size; who finds less than one in it goes without. Begins full."""
-
-    __slots__ = ("_at", "_rate", "_size", "_tokens")
-
-    def __init__(self, rate: float, size: float, now: float) -> None:
-        self._rate = rate
-        self._size = self._tokens = size
-        self._at = now
-
-    def take(self, now: float) -> bool:
-        """One token, if there is one."""
-        if now > self._at:
-            self._tokens = min(self._size, self._tokens + self._rate * (now - self._at))
-            self._at = now
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
 
 
 class Exemptions:
@@ -55,8 +35,8 @@ class Exemptions:
             return False
         bucket = self._buckets.get(path)
         if bucket is None:
-            bucket = self._buckets[path] = Bucket(self._rate, max(1.0, self._rate), now)
-        return bucket.take(now)
+            bucket = self._buckets[path] = Bucket(self._rate, now)
+        return bucket.take(self._rate, now)
 
 
 class Purse:

@@ -69,6 +69,11 @@ class Inbound(Listener):
         """Requests our application can usefully have at once, as far as is known."""
         return self.door.gate.admission.told if self.door is not None else self._concurrency
 
+    @property
+    def policy_failures(self) -> int:
+        """Exceptions at the door; the request went in."""
+        return self.door.policy_failures if self.door is not None else 0
+
     # -- exchange.Side
 
     def find(self, exchange: Exchange) -> Service | None:

@@ -135,3 +135,9 @@ def test_state_tells_who_asks_for_what() -> None:
     assert isinstance(callers, dict)
     assert callers["default/ticket"]["reputation"] == 1.0
     assert told["slots"] == 1
+
+
+def test_nobody_bids_more_than_its_budget() -> None:
+    gate = a_gate(1)
+    assert gate.knock(TICKET, b"/x", 1.0, bid=50.0).bid == TICKET.budget
+    assert gate.knock(TICKET, b"/x", 1.0, bid=0.5).bid <= 0.5

@@ -215,7 +215,7 @@ async def test_a_bug_in_the_gate_lets_the_request_in_and_is_counted(monkeypatch:
         monkeypatch.setattr(gate.police, "request", broken)
         assert (await mesh.ask(GET, mesh.inbound)).status == 200
         assert mesh.inbound.door is not None
-        assert mesh.inbound.door.policy_failures == 1
+        assert mesh.inbound.policy_failures == 1, "equilibrium_policy_failures_total counts it"
 
 
 async def test_a_websocket_gives_its_place_back_when_it_begins() -> None:
