@@ -1,4 +1,4 @@
-"""Names other programs may know: ports, headers, environment variables, reasons.
+"""Names other programs may know: ports, headers, annotations, environment variables, reasons.
 
 The one module of the sidecar that the injector and the coordinator share with it. Spelled as users know them.
 """
@@ -13,6 +13,23 @@ INJECTOR_PORT: Final = 15443
 PROXY_UID: Final = 1773
 
 ENV_PREFIX: Final = "EQUILIBRIUM_"
+
+# Annotations and labels, on a pod template or on the workload itself.
+ANNOTATION_PREFIX: Final = "equilibrium.io/"
+INJECT: Final = "equilibrium.io/inject"
+"""Annotation "true" or "false", a label of the same values; `enabled` as a label of a namespace."""
+INJECT_FROM: Final = "equilibrium.io/inject-from"
+STATUS: Final = "equilibrium.io/status"
+INJECTED: Final = "equilibrium.io/injected"
+"""A label, so that selectors can find injected pods."""
+
+# What is put into a pod.
+SIDECAR_CONTAINER: Final = "equilibrium-sidecar"
+INIT_CONTAINER: Final = "equilibrium-init"
+TOKEN_AUDIENCE: Final = "equilibrium.io"  # noqa: S105  (a name)
+TOKEN_PATH: Final = "/var/run/secrets/equilibrium.io/token"  # noqa: S105  (a path)
+APP_HEALTH: Final = "/app-health/"
+"""On the admin port: `/app-health/CONTAINER/{livez,readyz,startupz}` asks what the kubelet would have asked."""
 
 # Headers of the mesh. Requests carry them between sidecars; none crosses the mesh's edge.
 SIGNAL_PREFIX: Final = "x-gt-"
