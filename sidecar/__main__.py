@@ -12,14 +12,15 @@ import uvloop
 
 from sidecar.errors import ConfigError
 from sidecar.proxy.listener import ListenError
-from sidecar.settings import Settings, from_env, help_text
+from sidecar.settings import Settings, from_env
+from sidecar.variables import TABLE
 
 
 def main() -> None:
     """Exit codes: 0 stopped on request, 1 could not start, 2 configuration mistakes."""
     arguments = sys.argv[1:]
     if arguments in (["--help"], ["-h"]):
-        print(help_text())
+        print(TABLE.help_text())
         return
     if arguments:
         sys.exit(f"equilibrium-sidecar takes no arguments ({arguments[0]!r}); see --help")

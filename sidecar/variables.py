@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any, Literal
 
 from sidecar import contract, parsing
+from sidecar.apphealth.environment import parse_probes
+from sidecar.environment import Table, Variable
 from sidecar.hooks import parse_hook
 from sidecar.parsing import unfit
 from sidecar.pressure import page
@@ -15,40 +17,33 @@ from sidecar.proxy.limits import Limits, Timeouts
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """Where endpoints come from; `argument` is a file's path."""
+    """Where endpoints come from; `argument`: a file's path, a coordinator's URL."""
 
-    kind: Literal["file", "dns"]
+    kind: Literal["file", "dns", "kubernetes", "coordinator"]
     argument: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One row: `parse` turns text into the field of the same name."""
-
-    field: str
-    default: str
-    """As it would be written; empty: unset, and the field becomes `unset`."""
-    takes: str
-    meaning: str
-    parse: Callable[[str], Any]
-    unset: Any = None
-    secret: bool = False
-
-    @property
-    def name(self) -> str:
-        """As the environment has it."""
-        return contract.ENV_PREFIX + self.field.upper()
-
-
 def parse_discovery(text: str) -> Discovery:
-    """`file:PATH` or `dns`."""
+    """`file:PATH`, `dns`, `kubernetes` or `coordinator:URL`."""
     kind, _, rest = text.partition(":")
     if kind == "file" and rest:
         return Discovery("file", rest)
     if text == "dns":
         return Discovery("dns")
-    later = text == "kubernetes" or kind == "coordinator"
-    raise unfit("not available in this version" if later else "not a source", "file:PATH or dns")
+    if text == "kubernetes":
+        return Discovery("kubernetes")
+    if kind == "coordinator":
+        return Discovery("coordinator", parse_url(rest))
+    raise unfit("not a source", "file:PATH, dns, kubernetes or coordinator:URL")
+
+
+def parse_url(text: str) -> str:
+    """Of a server: http or https, host, port, a path to put ours behind; no user, query or fragment."""
+    if not re.fullmatch(
+        r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?", text
+    ):
+        raise unfit(f"{text!r} is not a server's URL", "such as https://coordinator.mesh:15480")
+    return text.rstrip("/")
 
 
 def parse_key(text: str) -> str:
@@ -77,11 +72,29 @@ def parse_memory(text: str) -> int:
     return size
 
 
+def parse_ports(text: str) -> frozenset[int]:
+    """Ports and ranges, `25,8000-8010`; `none` for none."""
+    if text == "none":
+        return frozenset()
+    ranges = parsing.parse_list(_parse_range)(text)
+    return frozenset(port for ports in ranges for port in ports)
+
+
+def _parse_range(text: str) -> range:
+    low, dash, high = text.partition("-")
+    first = parsing.parse_port(low)
+    last = parsing.parse_port(high) if dash else first
+    if first > last:
+        raise unfit("a range that ends before it begins", f"{high}-{low}")
+    return range(first, last + 1)
+
+
 _TIMEOUTS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "connect": ("connect_s", parsing.parse_duration),
     "first-byte": ("first_byte_s", parsing.parse_bound),
     "idle": ("idle_s", parsing.parse_bound),
     "total": ("total_s", parsing.parse_bound),
+    "sniff": ("sniff_s", parsing.parse_bound),
 }
 _LIMITS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "in-flight": ("in_flight", parsing.parse_count(1)),
@@ -160,9 +173,26 @@ VARIABLES = (
     Variable(
         "discovery",
         "dns",
-        "file:PATH | dns",
-        "Where endpoints come from; a file (YAML or JSON) is followed as it changes.",
+        "file:PATH | dns | kubernetes | coordinator:URL",
+        "Where endpoints come from; a file (YAML or JSON) is followed as it changes; kubernetes needs the rights of "
+        "docs/discovery.md; a coordinator speaks docs/feed.md.",
         parse_discovery,
+    ),
+    Variable(
+        "token",
+        "",
+        "a path",
+        "File with the bearer token for discovery, read anew for each request; with kubernetes, the service account's "
+        "when unset.",
+        str,
+    ),
+    Variable(
+        "ca",
+        "",
+        "a path",
+        "PEM file with the authorities that discovery believes; with kubernetes, the service account's when unset, "
+        "else the system's.",
+        str,
     ),
     Variable(
         "dns",
@@ -186,7 +216,8 @@ VARIABLES = (
         "timeouts",
         "connect=1s,first-byte=60s,idle=300s,total=none",
         "key=duration,… (ms, s, m, h; none for no bound, except connect)",
-        "Bounds of one exchange; idle on both sides.",
+        "Bounds of one exchange; idle on both sides. sniff=1s: how long an intercepted connection may stay silent "
+        "before its destination is connected to untouched.",
         parse_timeouts,
     ),
     Variable(
@@ -196,6 +227,13 @@ VARIABLES = (
         "In flight and pending per endpoint; replay=64KiB of body kept for another attempt; head=64KiB and fields=100 "
         "of one message; pool-idle=60s and pool-age=10m of unused connections.",
         parse_limits,
+    ),
+    Variable(
+        "opaque_ports",
+        "25,587,3306,4444,5432,6379,9300,11211",
+        "port,… and ranges such as 8000-8010; none",
+        "Ports behind which nobody speaks HTTP: intercepted connections to them are carried untouched, at once.",
+        parse_ports,
     ),
     Variable(
         "concurrency",
@@ -217,6 +255,15 @@ VARIABLES = (
         "Paths of health checks: never queued or punished, within 10/s each.",
         parsing.parse_list(parse_path),
         unset=(),
+    ),
+    Variable(
+        "app_probes",
+        "",
+        'JSON: {"CONTAINER/livez|readyz|startupz": {"httpGet|tcpSocket|grpc": {…}, "timeoutSeconds": 1}, …}',
+        "The pod's own probes, asked when the kubelet asks /app-health/CONTAINER/PROBE; written by the injector.",
+        parse_probes,
+        unset=(),
+        secret=True,  # a probe's headers may hold credentials
     ),
     Variable(
         "memory_hook",
@@ -253,3 +300,4 @@ VARIABLES = (
     Variable("hedge", "off", "off | on", "Whether slow safe requests get a second copy.", _switch),
 )
 """In the order of --help. The defaults are parsed like any other text."""
+TABLE = Table("equilibrium-sidecar", contract.ENV_PREFIX, VARIABLES)

@@ -7,8 +7,8 @@ import pytest
 from sidecar import contract
 from sidecar.errors import ConfigError
 from sidecar.proxy.limits import Limits, Timeouts
-from sidecar.settings import from_env, help_text
-from sidecar.variables import VARIABLES, Discovery
+from sidecar.settings import from_env
+from sidecar.variables import TABLE, VARIABLES, Discovery
 
 
 def mistakes(**environ):
@@ -28,12 +28,14 @@ def test_an_empty_environment_gives_the_documented_defaults():
     assert (settings.pod, settings.container, settings.node, settings.zone) == ("", "", "", "")
     assert (settings.strategy, settings.mode) == ("balanced", "active")
     assert settings.discovery == Discovery("dns")
+    assert (settings.token, settings.ca) == (None, None)
     assert settings.dns == ()
     assert settings.unknown == "refuse"
     assert settings.mesh_key is None
     assert settings.mesh_key_bytes is None
     assert settings.metrics == "full"
     assert settings.memory_limit is None
+    assert settings.opaque_ports == {25, 587, 3306, 4444, 5432, 6379, 9300, 11211}
     assert settings.concurrency == 100
     assert (settings.limiter, settings.probe_paths) == ("gradient", ())
     assert (settings.memory_hook, settings.usage_url, settings.flight) == (None, None, None)
@@ -61,12 +63,22 @@ def test_the_written_defaults_of_timeouts_and_limits_are_those_of_the_code():
         ("STRATEGY", "none", "strategy", "none"),
         ("MODE", "observe", "mode", "observe"),
         ("DISCOVERY", "file:/etc/mesh: 1.yaml", "discovery", Discovery("file", "/etc/mesh: 1.yaml")),
+        ("DISCOVERY", "kubernetes", "discovery", Discovery("kubernetes")),
+        ("DISCOVERY", "coordinator:https://c.mesh:15480/", "discovery",
+         Discovery("coordinator", "https://c.mesh:15480")),
+        ("DISCOVERY", "coordinator:http://[fd00::1]:80/x", "discovery",
+         Discovery("coordinator", "http://[fd00::1]:80/x")),
+        ("TOKEN", "/var/run/secrets/equilibrium.io/token", "token", "/var/run/secrets/equilibrium.io/token"),
+        ("CA", "/etc/mesh/ca.crt", "ca", "/etc/mesh/ca.crt"),
         ("DNS", "127.0.0.1:5353, ::1", "dns", (("127.0.0.1", 5353), ("::1", 53))),
         ("UNKNOWN", "passthrough", "unknown", "passthrough"),
         ("MESH_KEY", "s3cret", "mesh_key_bytes", b"s3cret"),
         ("METRICS", "service", "metrics", "service"),
         ("MEMORY_LIMIT", "500Mi", "memory_limit", 500 * 1024 * 1024),
         ("TIMEOUTS", "first-byte=none,connect=250ms", "timeouts", Timeouts(connect_s=0.25, first_byte_s=None)),
+        ("TIMEOUTS", "sniff=none", "timeouts", Timeouts(sniff_s=None)),
+        ("OPAQUE_PORTS", "25, 8000-8002", "opaque_ports", frozenset((25, 8000, 8001, 8002))),
+        ("OPAQUE_PORTS", "none", "opaque_ports", frozenset()),
         ("LIMITS", "pending=0,replay=1MiB", "limits", Limits(pending=0, replay_bytes=1024 * 1024)),
         ("LIMITS", "head=8Ki,fields=50,pool-idle=5s,pool-age=1h,in-flight=1", "limits",
          Limits(head_bytes=8192, head_fields=50, pool_idle_s=5, pool_age_s=3600, in_flight=1)),
@@ -106,15 +118,25 @@ def test_every_field_has_its_variable():
         ("WORKLOAD", "bus", "not a workload; allowed: namespace/name"),
         ("STRATEGY", "balance", "unknown; allowed: balanced, aggressive-learning, conservative, none"),
         ("MODE", "off", "unknown; allowed: active, observe"),
-        ("DISCOVERY", "kubernetes", "not available in this version; allowed: file:PATH or dns"),
+        ("DISCOVERY", "file:", "not a source; allowed: file:PATH, dns, kubernetes or coordinator:URL"),
+        ("DISCOVERY", "consul", "not a source; allowed: file:PATH, dns, kubernetes or coordinator:URL"),
+        ("DISCOVERY", "kubernetes:1", "not a source; allowed: file:PATH, dns, kubernetes or coordinator:URL"),
+        ("DISCOVERY", "coordinator", "'' is not a server's URL; allowed: such as https://"),
+        ("DISCOVERY", "coordinator:c:15480", "'c:15480' is not a server's URL; allowed: such as https://"),
+        ("DISCOVERY", "coordinator:ftp://c", "'ftp://c' is not a server's URL; allowed: such as https://"),
         (
             "DISCOVERY",
-            "coordinator:http://c:15480",
-            "not available in this version; allowed: file:PATH or dns",
+            "coordinator:http://u@c",
+            "'http://u@c' is not a server's URL; allowed: such as https://",
         ),
-        ("DISCOVERY", "file:", "not a source; allowed: file:PATH or dns"),
-        ("DISCOVERY", "consul", "not a source; allowed: file:PATH or dns"),
+        (
+            "DISCOVERY",
+            "coordinator:http://c?x",
+            "'http://c?x' is not a server's URL; allowed: such as https://",
+        ),
         ("DNS", "kube-dns", "'kube-dns' is not an address with a port; allowed: "),
+        ("OPAQUE_PORTS", "0", "'0' is '0' is not a port; allowed: 1..65535"),
+        ("OPAQUE_PORTS", "9-1", "'9-1' is a range that ends before it begins; allowed: 1-9"),
         ("MEMORY_LIMIT", "0", "no memory at all; allowed: "),
         ("MEMORY_LIMIT", "lots", "not a size; allowed: "),
         ("TIMEOUTS", "connect=none", "connect=none is not a duration; allowed: "),
@@ -220,7 +242,7 @@ def test_a_mesh_key_under_a_mistyped_name_is_not_shown():
 
 
 def test_help_names_every_variable_with_default_and_meaning():
-    text = help_text()
+    text = TABLE.help_text()
     for variable in VARIABLES:
         assert f"{variable.name} (default: {variable.default or 'unset'})" in text
         assert variable.meaning in text
