@@ -1,5 +1,6 @@
 """What the program is made of, as its settings decide: one function a part."""
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -69,6 +70,24 @@ def source(settings: Settings, failed: Callable[[DiscoveryError], None]) -> Sour
     """Of endpoints."""
     if settings.discovery.kind == "file":
         return FileSource(settings.discovery.argument, failed)
-    from sidecar.discovery.dns import DnsSource  # 1.3 MB with c-ares: only who asks for it pays
+    if settings.discovery.kind == "dns":
+        from sidecar.discovery.dns import DnsSource  # 1.3 MB with c-ares: only who asks for it pays
 
-    return DnsSource.from_servers(settings.dns, failed)
+        return DnsSource.from_servers(settings.dns, failed)
+    return _remote_source(settings, failed)
+
+
+def _remote_source(settings: Settings, failed: Callable[[DiscoveryError], None]) -> Source:
+    from sidecar.kube.client import Access, Client, in_cluster  # aiohttp's client: only who asks for it pays
+
+    if settings.discovery.kind == "kubernetes":
+        from sidecar.discovery.kubernetes import KubernetesSource
+
+        access = in_cluster(os.environ, settings.token, settings.ca)
+        return KubernetesSource(Client(access), settings.workload.partition("/")[0], failed)
+    from sidecar.discovery import feed
+    from sidecar.discovery.coordinator import CoordinatorSource
+
+    access = Access(settings.discovery.argument, settings.token, settings.ca)
+    client = Client(access, largest_bytes=feed.LARGEST_BYTES)
+    return CoordinatorSource(client, settings.workload, settings.zone, failed)

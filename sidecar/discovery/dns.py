@@ -31,6 +31,7 @@ class DnsSource:
     """Follows the names it is asked for; closes `resolver` whenever it stops running."""
 
     on_demand = True
+    by_address = False
 
     def __init__(self, resolver: Resolver, on_error: OnError, now: Callable[[], float] = clock.now) -> None:
         self._resolver = resolver

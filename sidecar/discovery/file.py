@@ -40,6 +40,7 @@ class FileSource:
     """
 
     on_demand = False
+    by_address = False
 
     def __init__(self, path: str | Path, on_error: OnError, poll_s: float = 0.25) -> None:
         self._path = Path(path)

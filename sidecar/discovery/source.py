@@ -17,6 +17,10 @@ class Source(Protocol):
     def on_demand(self) -> bool:
         """Whether it must be asked (`seek`) before it says anything about a service."""
 
+    @property
+    def by_address(self) -> bool:
+        """Whether `seek` may be given a cluster IP, to be answered as the service it belongs to."""
+
     async def run(self, publish: Publish) -> None:
         """Publish changes until cancelled. May be run again after a failure, and goes on where it was."""
 

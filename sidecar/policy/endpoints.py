@@ -43,6 +43,10 @@ class EndpointsChanged:
     host: str
     port: int
     endpoints: tuple[Endpoint, ...] | None
+    addresses: tuple[str, ...] = ()
+    """`ip:port` where applications reach the service as a whole: its cluster IPs."""
+    portless: bool = False
+    """A Host without a port means this one of the host's ports."""
 
 
 @dataclass(frozen=True, slots=True)

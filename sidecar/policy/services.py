@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Set
 from typing import Final
 
+from sidecar.parsing import format_host_port
 from sidecar.policy.endpoints import Caller, CallersChanged, Endpoint, EndpointsChanged, Event
 from sidecar.policy.retries import RetryBudget
 from sidecar.policy.router import NoEndpoint, Router
@@ -32,6 +33,8 @@ class Service:
         self.routes = Routes()
         self.budget = RetryBudget()
         self.endpoints: dict[str, Endpoint] = {}
+        self.addresses: tuple[str, ...] = ()
+        self.portless = False
         self.policy_failures = 0
         self._turn = 0
 
@@ -42,6 +45,10 @@ class Service:
             self.router.set_endpoints(list(self.endpoints), now)
         except Exception:  # noqa: BLE001 (fail static)
             self.policy_failures += 1
+
+    def answers_at(self, address: str) -> bool:
+        """Whether `ip:port` is one of its endpoints or of its cluster addresses."""
+        return address in self.endpoints or address in self.addresses
 
     def pick(self, route: str, now: float, exclude: Set[str], replayable: bool) -> Ticket:
         """A ticket, from the router or, if it fails, in turn. Raises `NoEndpoint`."""
@@ -131,6 +138,7 @@ class Catalog:
         self.callers: dict[str, Caller] = {}
         self._by_host: dict[str, list[Service]] = {}
         self._by_address: dict[str, Service] = {}
+        self._by_cluster_address: dict[str, Service] = {}
         self._workloads: dict[str, Caller] = {}
         self._known: dict[str, Caller] = {}
         self._dropped: dict[str, tuple[Caller, float]] = {}  # until when they still count
@@ -158,10 +166,14 @@ class Catalog:
             shared = any(host == key[0] for host, _ in self.services)
             name = f"{event.host}:{event.port}" if shared else event.host
             service = self.services[key] = Service(name, event.host, event.port, self._make_router())
+        service.addresses, service.portless = event.addresses, event.portless
         service.set_endpoints(event.endpoints, now)
 
     def _index(self) -> None:
         self._by_host, self._by_address, self._workloads = {}, {}, {}
+        self._by_cluster_address = {
+            address: service for service in self.services.values() for address in service.addresses
+        }
         for (host, _), service in self.services.items():
             self._by_host.setdefault(host, []).append(service)
             for endpoint in service.endpoints.values():
@@ -169,6 +181,7 @@ class Catalog:
                 if endpoint.workload:
                     ip = endpoint.address.rpartition(":")[0].strip("[]")
                     self._workloads[ip] = Caller(ip, endpoint.workload, endpoint.budget)
+        self._by_address |= self._by_cluster_address
 
     def _index_callers(self, now: float) -> None:
         known = {**self._workloads, **self.callers}
@@ -179,12 +192,7 @@ class Catalog:
 
     def canonical(self, host: str) -> str:
         """One spelling for every name of a service: `bus`, `bus.default.svc.cluster.local` → `bus.default`."""
-        host = host.lower().rstrip(".")
-        for suffix in _CLUSTER_SUFFIXES:
-            if host.endswith(suffix) and host.count(".") > suffix.count("."):
-                host = host.removesuffix(suffix)
-                break
-        return host if "." in host or ":" in host else f"{host}.{self._namespace}"
+        return canonical(host, self._namespace)
 
     def find(self, authority: bytes) -> Service | None:
         """The service a Host names; without a port it matches if exactly one service has that host."""
@@ -198,17 +206,21 @@ class Catalog:
 
     def _find(self, authority: bytes) -> Service | None:
         host, port = split_authority(authority)
+        name = self.canonical(host)
+        at = self._by_cluster_address.get(format_host_port(name, 80 if port is None else port))
         if port is not None:
-            return self.services.get((self.canonical(host), port))
-        named = self._by_host.get(self.canonical(host), ())
-        return named[0] if len(named) == 1 else None
+            return self.services.get((name, port), at)
+        named = self._by_host.get(name, [])
+        if len(named) != 1:
+            named = [service for service in named if service.portless]
+        return named[0] if len(named) == 1 else at
 
     def policy_failures(self) -> int:
         """Exceptions in policy since the start, services that have gone included."""
         return self._past_failures + sum(service.policy_failures for service in self.services.values())
 
     def by_address(self, address: str) -> Service | None:
-        """The service an endpoint address belongs to."""
+        """The service that an endpoint's address, or a cluster address, belongs to."""
         return self._by_address.get(address)
 
     def caller(self, ip: str, now: float) -> Caller | None:
@@ -218,6 +230,22 @@ class Catalog:
             caller, until = self._dropped[ip]
             return caller if now < until else None
         return known
+
+
+def canonical(host: str, namespace: str) -> str:
+    """One spelling for every name of a service; `namespace`: where short names are looked up."""
+    host = host.lower().rstrip(".")
+    for suffix in _CLUSTER_SUFFIXES:
+        if host.endswith(suffix) and host.count(".") > suffix.count("."):
+            host = host.removesuffix(suffix)
+            break
+    return host if "." in host or ":" in host else f"{host}.{namespace}"
+
+
+def is_cluster_name(host: str) -> bool:
+    """Whether a name can only be of the cluster: `bus` and `bus.other.svc`; `bus.other` may be a domain as well."""
+    host = host.lower().rstrip(".")
+    return bool(host) and ("." not in host or host.endswith(_CLUSTER_SUFFIXES)) and ":" not in host
 
 
 def split_authority(authority: bytes) -> tuple[str, int | None]:
