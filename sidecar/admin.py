@@ -1,7 +1,7 @@
 """The admin port: what this sidecar is doing, for Prometheus, kubelet and people (wire.md, "Admin").
 
-`/metrics /livez /readyz /demand` are open. The rest tells or changes more: plain calls from loopback (so `curl` inside
-the pod works), or `X-GT-Auth` with the mesh key; anything else is 401.
+`/metrics /livez /readyz /demand` and `/app-health/…` are open. The rest tells or changes more: plain calls from
+loopback (so `curl` inside the pod works), or `X-GT-Auth` with the mesh key; anything else is 401.
 """
 
 import ipaddress
@@ -19,6 +19,7 @@ from prometheus_client.registry import CollectorRegistry
 from sidecar import clock, contract
 from sidecar.policy import signals
 from sidecar.policy.auth import Verifier
+from sidecar.proxy.listener import NO_IPV6, TWINS
 
 _OPEN: Final = frozenset(("/", "/metrics", "/livez", "/readyz", "/demand"))
 _MAX_BODY: Final = 64 * 1024
@@ -40,6 +41,8 @@ class Controls:
     """The flight record as it stands: JSON lines."""
     negotiate: Callable[[bytes], Awaitable[tuple[int, dict[str, object]]]]
     """A proposed size of this pod → status and answer."""
+    app_health: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
+    """The page where the kubelet asks for the application's health, where it is asked here."""
 
 
 class Admin:
@@ -69,12 +72,24 @@ class Admin:
                 web.post("/quitquitquit", self._quit),
             ]
         )
+        if self._controls.app_health is not None:
+            app.router.add_get(contract.APP_HEALTH + "{container}/{which}", self._controls.app_health)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, logger=_quiet_logger())
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        await site.start()
+        await web.TCPSite(self._runner, host, port).start()
         address = self._runner.addresses[0]
+        if port and host in TWINS:
+            await self._start_twin(TWINS[host], port)
         return str(address[0]), int(address[1])
+
+    async def _start_twin(self, host: str, port: int) -> None:
+        """The kubelet of an IPv6 cluster asks here too; a kernel without IPv6 has nobody who would."""
+        assert self._runner is not None  # noqa: S101 (start has made it)
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            if error.errno not in NO_IPV6:
+                raise
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -87,7 +102,7 @@ class Admin:
     async def _guard(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        if request.path not in _OPEN and not await self._allowed(request):
+        if not _is_open(request.path) and not await self._allowed(request):
             detail = "call from loopback, or authenticate with X-GT-Auth (docs/admin.md)"
             return _json({"error": "unauthorized", "detail": detail}, status=401)
         return await handler(request)
@@ -113,6 +128,7 @@ class Admin:
     async def _index(self, request: web.Request) -> web.StreamResponse:
         text = (
             "GET /metrics /livez /readyz /demand /state /explain?service=NAME /flight\n"
+            "GET /app-health/CONTAINER/{livez,readyz,startupz}\n"
             "POST /negotiate /drain /quitquitquit\n"
         )
         return web.Response(text=text)
@@ -172,6 +188,10 @@ def _quiet_logger() -> logging.Logger:
     if not logger.filters:
         logger.addFilter(_NoNoise())
     return logger
+
+
+def _is_open(path: str) -> bool:
+    return path in _OPEN or path.startswith(contract.APP_HEALTH)
 
 
 def _is_loopback(remote: str | None) -> bool:
