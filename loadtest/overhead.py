@@ -6,18 +6,22 @@ one it does to the other. The calling sidecar has a core to itself where there a
 
 With --policing the client calls the sidecar before one app, and what is compared is its door: nobody is asked
 anything, or police, defence and admission decide about every request.
+
+With --intercepted one sidecar stands before the client, and what is compared is the way to it: its port by name, or
+connections that iptables redirects, each in a network namespace of its own (root only).
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from loadtest import figures, load, openloop, processes, procfs
+from loadtest import figures, intercepted, load, netns, openloop, processes, procfs
 from loadtest.bench import configs, stage, upstreams, wrk
 from loadtest.mesh import launch
 from sidecar import clock
@@ -37,6 +41,8 @@ class Way:
     name: str
     target: str
     caller: processes.Child | None = None
+    net: netns.Namespace | None = None
+    """Where the load has to be; None: here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,20 @@ def _sidecar(
     return children.start(name.replace(" ", "-"), [launch.program()], core=core, env=env)
 
 
+def redirected(places: Sequence[intercepted.Place]) -> list[Way]:
+    """Directly, by name, and by redirection."""
+    first = places[0]
+    ways = [Way(place.name, place.target, place.sidecar, place.net) for place in places]
+    return [Way("direct", first.upstream, net=first.net), *ways]
+
+
 def measure(children: processes.Children, way: Way, rate: float, seconds: float) -> Turn:
+    """See `_measure`; the load runs where the way begins."""
+    with way.net.inside() if way.net is not None else contextlib.nullcontext():
+        return _measure(children, way, rate, seconds)
+
+
+def _measure(children: processes.Children, way: Way, rate: float, seconds: float) -> Turn:
     """The open loop first, then as much as goes through, for the CPU."""
     plan = openloop.Plan(way.target, configs.AUTHORITY, "/", rate, seconds, warmup_s=1.0)
     samples = load.start(children, plan, core=OTHER_CORE).finish()
@@ -151,12 +170,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=200.0, metavar="N", help="requests per second (200)")
     parser.add_argument("--seconds", type=float, default=8.0, metavar="S", help="per path and repetition (8)")
     parser.add_argument("--repetitions", type=int, default=5, metavar="N", help="(5)")
-    parser.add_argument("--policing", action="store_true", help="the door of one app instead of a whole path")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--policing", action="store_true", help="the door of one app instead of a whole path")
+    what.add_argument("--intercepted", action="store_true", help="by redirection against by name (root only)")
     parser.add_argument("--json", action="store_true", help="every repetition instead of the table")
     chosen = parser.parse_args(argv)
     if (why := wrk.missing()) is not None:
         parser.error(why)
-    turns = _run(chosen.rate, chosen.seconds, chosen.repetitions, policing=chosen.policing)
+    if chosen.intercepted and (why := netns.missing()) is not None:
+        parser.error(why)
+    kind = "policing" if chosen.policing else "intercepted" if chosen.intercepted else "path"
+    turns = _run(chosen.rate, chosen.seconds, chosen.repetitions, kind)
     if chosen.json:
         print(json.dumps({name: [asdict(turn) for turn in each] for name, each in turns.items()}, indent=1))
     else:
@@ -164,21 +188,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if any(turn.failed for each in turns.values() for turn in each) else 0
 
 
-def _run(rate: float, seconds: float, repetitions: int, *, policing: bool) -> dict[str, list[Turn]]:
+def _run(rate: float, seconds: float, repetitions: int, kind: str) -> dict[str, list[Turn]]:
     processes.stop_on_signals(60 + repetitions * 3 * (2 * seconds + 10))
-    net = processes.loopback_net()
-    endpoints = upstreams.addresses(net, PODS)
-    turns: dict[str, list[Turn]] = {}
     with (
         tempfile.TemporaryDirectory(prefix="equilibrium-overhead-") as directory,
         processes.Children(Path(directory)) as children,
-        upstreams.standing(children, "python", endpoints, core=OTHER_CORE, path="/"),
+        _standing(children, kind) as ways,
     ):
-        ways = [Way("direct", endpoints[0])]
-        build, compared = (door, POLICING) if policing else (chain, STRATEGIES)
-        for tens, (name, strategy) in enumerate(compared.items(), 1):
-            ways.append(build(children, name, strategy, net, 10 * tens))
-        turns = {way.name: [] for way in ways}
+        turns: dict[str, list[Turn]] = {way.name: [] for way in ways}
         for repetition in range(repetitions):
             for way in figures.rotated(ways, repetition):
                 begun_s = clock.now()
@@ -186,6 +203,23 @@ def _run(rate: float, seconds: float, repetitions: int, *, policing: bool) -> di
                 told = f"{repetition + 1}/{repetitions} {way.name}: {clock.now() - begun_s:.0f} s"
                 print(told, file=sys.stderr, flush=True)
     return turns
+
+
+@contextlib.contextmanager
+def _standing(children: processes.Children, kind: str) -> Iterator[list[Way]]:
+    """The ways to be compared, up."""
+    if kind == "intercepted":
+        with intercepted.places(children, PODS, cores=(CALLER_CORE, OTHER_CORE)) as places:
+            yield redirected(places)
+        return
+    net = processes.loopback_net()
+    endpoints = upstreams.addresses(net, PODS)
+    with upstreams.standing(children, "python", endpoints, core=OTHER_CORE, path="/"):
+        ways = [Way("direct", endpoints[0])]
+        build, compared = (door, POLICING) if kind == "policing" else (chain, STRATEGIES)
+        for tens, (name, strategy) in enumerate(compared.items(), 1):
+            ways.append(build(children, name, strategy, net, 10 * tens))
+        yield ways
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ from prometheus_client.registry import CollectorRegistry
 from sidecar import clock, parts
 from sidecar.accesslog import FLUSH_S, AccessLog
 from sidecar.admin import Admin, Controls
+from sidecar.apphealth.metrics import AppHealthMetrics
+from sidecar.apphealth.page import Page
+from sidecar.apphealth.prober import AppHealth
 from sidecar.consent import Consent
 from sidecar.errors import DiscoveryError
 from sidecar.events import Bus
@@ -68,6 +71,7 @@ class Sidecar:
             passthrough=settings.unknown == "passthrough",
             seek=self._source.seek if self._source.on_demand else None,
             own_ports=self._own_ports,
+            by_address=self._source.by_address,
         )
         around = Surroundings(
             loop,
@@ -77,6 +81,8 @@ class Sidecar:
             settings.timeouts,
             settings.limits,
             self._access_log.finished if self._access_log is not None else None,
+            opaque_ports=settings.opaque_ports,
+            own_ports=self._own_ports,
         )
         self.inbound = Inbound(around, join(*settings.app), settings.concurrency, parts.gate(settings))
         self.outbound = Outbound(around, self._resolver, self.inbound.congestion)
@@ -105,6 +111,8 @@ class Sidecar:
             )
         )
         registry.register(StrainMetrics(self._strain, self._bus, self._settings))
+        health = AppHealth(self._settings.app_probes)
+        registry.register(AppHealthMetrics(health))
         if self.inbound.door is not None:
             registry.register(InboundMetrics(self.inbound.door.gate, self._settings.workload))
         key = self._settings.mesh_key_bytes
@@ -117,6 +125,7 @@ class Sidecar:
             self.demand,
             lambda: self._strain.recorder.render("asked"),
             self._consent.negotiate,
+            Page(health).answer,
         )
         return Admin(controls, registry, Verifier(key) if key else None)
 

@@ -105,6 +105,7 @@ class SidecarCollector(Collector):
         gauges = {
             "connections": "Client connections open",
             "in_flight": "Requests between head and end",
+            "tunnels_open": "Pipes open",
         }
         for name, text in gauges.items():
             gauge = GaugeMetricFamily(f"equilibrium_{name}", text, labels=["listener"])
@@ -117,13 +118,19 @@ class SidecarCollector(Collector):
             "retries": "Further attempts after a failure",
             "hedges": "Second copies sent to cut the tail",
             "tunnels": "Connections that became pipes",
-            "tunnel_bytes": "Bytes moved through pipes",
         }
         for name, text in counters.items():
             counter = CounterMetricFamily(f"equilibrium_{name}", text, labels=["listener"])
             for listener in listeners:
                 counter.add_metric([listener.name], getattr(listener.stats, name))
             yield counter
+        piped = CounterMetricFamily(
+            "equilibrium_tunnel_bytes", "Bytes moved through pipes", labels=["listener", "direction"]
+        )
+        for listener in listeners:
+            piped.add_metric([listener.name, "sent"], listener.stats.tunnel_bytes_sent)
+            piped.add_metric([listener.name, "received"], listener.stats.tunnel_bytes_received)
+        yield piped
         yield from self._labelled(listeners)
         overhead = HistogramMetricFamily(
             "equilibrium_proxy_overhead_seconds",
@@ -141,6 +148,7 @@ class SidecarCollector(Collector):
             "errors": ("reason", "Answers of our own, by X-GT-Reason"),
             "ignored_signals": ("signal", "X-GT-* values dropped: malformed, forged or unproven"),
             "statuses": ("status", "Responses by status; 0: none was sent"),
+            "redirected": ("protocol", "Connections that iptables sent here, by what they speak"),
         }
         for name, (label, text) in families.items():
             shown = "responses" if name == "statuses" else name

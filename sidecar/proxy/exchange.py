@@ -360,14 +360,24 @@ class Exchange:
         self.side.tunnelled(self)
         self.down.open_tunnel(head, attempt.upstream)
 
-    def tunnel_closed(self) -> None:
-        """Both directions of the tunnel have ended."""
+    def tunnel_closed(self, sent: int, received: int) -> None:
+        """Both directions of the tunnel have ended, after so many bytes to the destination and back."""
         if not self.finished:
             now = clock.now()
+            self.received_bytes += sent
+            self.sent_bytes += received
             for attempt in self.attempts:
                 attempt.succeed(now)
             self.attempts = []
             self._end(now)
+
+    def withdraw(self) -> None:
+        """The client of this tunnel speaks HTTP after all: let go of whoever was to be at the other end."""
+        for attempt in self.attempts:
+            if attempt.upstream is not None:
+                attempt.upstream.pipe = None
+        self.status = 0
+        self._end(clock.now())
 
     # -- time
 

@@ -10,12 +10,13 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from sidecar import clock, contract
-from sidecar.errors import LoopDetected, Refused
+from sidecar.errors import LoopDetected, Refused, UnknownService
 from sidecar.policy import signals
 from sidecar.policy.endpoints import Endpoint
 from sidecar.policy.gate import Gate
 from sidecar.policy.router import Router
 from sidecar.policy.services import Service
+from sidecar.proxy import original_dst
 from sidecar.proxy.attempt import Attempt
 from sidecar.proxy.door import Door
 from sidecar.proxy.exchange import Exchange
@@ -126,12 +127,23 @@ class Inbound(Listener):
         try:
             return self._local[address]
         except KeyError:
+            if address != self._app:
+                self._check(address)
             service = Service(_APP, address, 0, Router(rng=random.Random()), mesh=False)  # noqa: S311
             service.set_endpoints((Endpoint(address),), clock.now())
             self._local[address] = service
             while len(self._local) > _MOST_LOCAL:
                 self._local.popitem(last=False)
             return service
+
+    def _check(self, address: str) -> None:
+        """An original destination is followed to this pod's own addresses, and there not back to ourselves."""
+        ip, port = original_dst.split(address)
+        if port in self.own_ports():
+            raise LoopDetected(f"{address} is a port of this sidecar")
+        if not original_dst.is_here(ip):
+            # A neighbour on the same network may send us what is addressed to others.
+            raise UnknownService(f"{address} is not an address of this pod")
 
     def _read_signals(self, exchange: Exchange, peer: Peer) -> None:
         """Believe a peer that has proven itself; drop and count the signals of one that has not."""

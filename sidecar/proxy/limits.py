@@ -15,6 +15,8 @@ class Timeouts:
     """Without a byte in either direction, on either side."""
     total_s: float | None = None
     """From request head to response end."""
+    sniff_s: float | None = 1.0
+    """What a redirected connection has to show that it is HTTP; then its destination may speak first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """What both listeners share: accepting, knowing the peer, counting, draining."""
 
 import asyncio
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Set
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from sidecar import clock, contract
 from sidecar.errors import EquilibriumError
@@ -21,6 +22,10 @@ from sidecar.proxy.upstream import Pools
 from sidecar.proxy.wheel import Wheel
 
 OnFinished = Callable[[str, Exchange, float], None]
+
+TWINS: Final = {"127.0.0.1": "::1", "0.0.0.0": "::"}  # noqa: S104
+"""iptables and kubelets reach a pod of IPv6 at the same port of the other family."""
+NO_IPV6: Final = frozenset((errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT))
 
 
 class ListenError(EquilibriumError):
@@ -52,6 +57,10 @@ class Surroundings:
     limits: Limits
     on_finished: OnFinished | None = None
     original_of: Callable[[asyncio.Transport], str | None] = original_dst.original_dst
+    opaque_ports: Set[int] = frozenset()
+    """Original destinations whose servers may speak first: never HTTP."""
+    own_ports: Callable[[], Set[int]] = frozenset
+    """Of this sidecar's listeners."""
 
 
 class Listener(Side):
@@ -74,23 +83,32 @@ class Listener(Side):
         self.address: tuple[str, int] = ("", 0)
         dialer = Dialer(self.loop, self.limits, self.timeouts.connect_s, connect_from, self.unreachable)
         self.pools = Pools(self.limits, self.loop, dialer)
+        self.opaque_ports = around.opaque_ports
+        self.own_ports = around.own_ports
         self._on_finished = around.on_finished
         self._original_of = around.original_of
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         key = self.identity.mesh_key
         self.verifier = Verifier(key) if key else None
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; port 0 picks one (see `address`). Raises `ListenError`."""
-        try:
-            self._server = await self.loop.create_server(self._connection, host, port, backlog=4096)
-        except OSError as error:
-            raise ListenError(
-                f"cannot listen on {self.name} {host}:{port}: {error.strerror or error}"
-            ) from error
-        server: Any = self._server  # uvloop's is a list, whatever the stubs say
+        """Listen; port 0 picks one (see `address`). IPv4's loopback and any-address bring IPv6's. `ListenError`."""
+        await self._listen(host, port)
+        server: Any = self._servers[0]  # uvloop's is a list, whatever the stubs say
         name = server.sockets[0].getsockname()
         self.address = (name[0], name[1])
+        if port and host in TWINS:  # a port picked by the kernel is in nobody's rules
+            await self._listen(TWINS[host], port, spared=NO_IPV6)
+
+    async def _listen(self, host: str, port: int, spared: Set[int] = frozenset()) -> None:
+        try:
+            server = await self.loop.create_server(self._connection, host, port, backlog=4096)
+        except OSError as error:
+            if error.errno in spared:
+                return
+            at = original_dst.join(host, port)
+            raise ListenError(f"cannot listen on {self.name} {at}: {error.strerror or error}") from error
+        self._servers.append(server)
 
     def _connection(self) -> Any:
         return ServerConnection(self)
@@ -98,14 +116,21 @@ class Listener(Side):
     def identify(self, transport: asyncio.Transport) -> tuple[Peer, str | None]:
         """The peer by its address, and the original destination of a redirected connection."""
         original = self._original_of(transport)
-        if original is not None and original == original_dst.join(*self.address):
-            original = None  # somebody dialled us by name: not a redirection, and a loop if we followed it
         peername = transport.get_extra_info("peername")
         ip = peername[0].removeprefix("::ffff:") if peername else ""
         caller = self.catalog.caller(ip, clock.now())
         if caller is None:
             return Peer(ip=ip), original
         return Peer(caller.workload, "address", caller.budget, ip), original
+
+    def is_ours(self, transport: asyncio.Transport) -> bool:
+        """Whether the other end is a connection that this listener's own pools have made: a loop."""
+        peername = transport.get_extra_info("peername")
+        return bool(peername) and (peername[0].removeprefix("::ffff:"), peername[1]) in self.pools.ours
+
+    def relays(self, original: str) -> tuple[bool, bool]:
+        """Whether CONNECT, and whether the absolute form, is meant for the destination and not for us."""
+        return False, False
 
     def finished(self, exchange: Exchange, now: float) -> None:
         """Tell whoever keeps the log."""
@@ -115,8 +140,8 @@ class Listener(Side):
     def drain(self) -> None:
         """Stop accepting; idle connections close at once, busy ones after their response."""
         self.draining = True
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in list(self.connections):
             connection.drain()
 

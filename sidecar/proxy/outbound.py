@@ -7,12 +7,14 @@ read, and the mesh's signals are written for the callee's sidecar.
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, Final
 
 from sidecar import clock, contract
 from sidecar.errors import LoopDetected, Refused
 from sidecar.policy import auth, signals
-from sidecar.policy.services import Service
+from sidecar.policy.services import Service, split_authority
+from sidecar.proxy import original_dst
 from sidecar.proxy.attempt import Attempt
 from sidecar.proxy.exchange import Exchange
 from sidecar.proxy.http1.server import ServerConnection
@@ -50,29 +52,57 @@ class Outbound(Listener):
             raise LoopDetected("this request has passed through this sidecar before")
         exchange.deadline = self._deadline(exchange)
         down = exchange.down
-        original = down.original if isinstance(down, ServerConnection) else None
-        if original is not None:
-            return self._redirected(exchange, original)
-        service = self.catalog.find(head.authority)
-        if service is None:
-            self._resolver.seek(exchange)
-        elif self._resolver.on_demand:
+        if isinstance(down, ServerConnection) and down.original is not None:
+            if down.looped:
+                raise LoopDetected(
+                    "the sidecar's own connection came back: its uid is not the one let through"
+                )
+            original, port = down.original, down.original_port
+            service = self._redirected(exchange, original, port)
+            if service is None:
+                decide = partial(self._redirected, exchange, original, port)
+                service = self._resolver.unpublished(exchange, original, decide)
+        else:
+            service = self.catalog.find(head.authority)
+            if service is None:
+                self._resolver.seek(exchange)
+        if service is not None and service.port and self._resolver.on_demand:
             self._resolver.still_wanted(service)
         return service
 
-    def _redirected(self, exchange: Exchange, original: str) -> Service:
-        """iptables sent the connection here: its destination is what the application connected to."""
-        named = self.catalog.find(exchange.head.authority)
+    def relays(self, original: str) -> tuple[bool, bool]:
+        """CONNECT goes to the proxy that was dialled; so does an absolute form, unless it is a service of ours."""
+        return True, self.catalog.by_address(original) is None
+
+    def _redirected(self, exchange: Exchange, original: str, port: int) -> Service | None:
+        """iptables sent the connection here: its destination is what the application connected to. None: unknown."""
+        head = exchange.head
+        if head.opaque:
+            return self._resolver.address(original, known=self.catalog.by_address(original) is not None)
+        named = self.catalog.find(head.authority)
+        if named is not None and named.answers_at(original):
+            return named
         there = self.catalog.by_address(original)
-        if there is None and named is not None and named.port == int(original.rpartition(":")[2]):
-            return named  # a cluster IP: Host names the service behind it
+        if there is None and named is not None and not named.addresses:
+            # a cluster IP that the source does not tell: Host names the service behind it
+            return named if named.port == port else None
         if there is None:
-            return self._resolver.address(original)
-        if exchange.head.absolute and named is not there:
+            return None
+        if named is not there and self._one_pod(head.authority, original, there):
+            return self._resolver.address(original, known=True)
+        if head.absolute and named is not there:
             raise Refused(
                 "the absolute form names another host than the connection's destination", rule="target"
             )
         return there
+
+    def _one_pod(self, authority: bytes, original: str, there: Service) -> bool:
+        """A pod asked for by its own address (Prometheus) or its own name (`db-0.db`): no other will do."""
+        if original not in there.endpoints:
+            return False
+        host, _, rest = authority.partition(b".")
+        ip = split_authority(authority)[0]
+        return ip == original_dst.split(original)[0] or (bool(host) and self.catalog.find(rest) is there)
 
     def request_fields(self, exchange: Exchange, attempt: Attempt) -> Fields:
         """What the callee's sidecar is told. Destinations outside the mesh are told nothing."""

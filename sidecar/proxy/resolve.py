@@ -1,4 +1,4 @@
-"""Hosts that no source has published yet: ask the source, or pass the request through, or refuse it.
+"""Destinations that no source has published yet: ask the source, or pass the request through, or refuse it.
 
 Passthrough resolves once and connects to *that* address, so that what was checked is what is used; loopback,
 link-local (cloud metadata) and our own ports are never reached that way.
@@ -13,18 +13,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from sidecar import clock
-from sidecar.errors import ExchangeError, Unavailable, UnknownService
+from sidecar.errors import ExchangeError, LoopDetected, Unavailable, UnknownService
 from sidecar.policy.endpoints import Endpoint, EndpointsChanged
 from sidecar.policy.router import Router
 from sidecar.policy.services import Catalog, Service, split_authority
-from sidecar.proxy.original_dst import join
+from sidecar.proxy.original_dst import is_here, join, split
+from sidecar.proxy.waiting import SEEK_TIMEOUT_S, Question, Waiter, Waiting, questions
 
 if TYPE_CHECKING:
     from sidecar.proxy.exchange import Exchange
 
 EXTERNAL: Final = "external"
 """What every destination outside the mesh is called in metrics."""
-SEEK_TIMEOUT_S: Final = 5.0
 _REMEMBER_S: Final = 30.0
 _MOST_EXTERNAL: Final = 1024
 _STILL_WANTED_S: Final = 30.0
@@ -39,13 +39,20 @@ class Resolver:
     """Answers `Exchange.found` or `Exchange.fail` for hosts the catalog does not have."""
 
     def __init__(
-        self, catalog: Catalog, *, passthrough: bool, seek: Seek | None, own_ports: Callable[[], set[int]]
+        self,
+        catalog: Catalog,
+        *,
+        passthrough: bool,
+        seek: Seek | None,
+        own_ports: Callable[[], set[int]],
+        by_address: bool = False,
     ) -> None:
         self._catalog = catalog
         self._passthrough = passthrough
         self._seek = seek
+        self._by_address = by_address  # the source knows services by their cluster IPs
         self._own_ports = own_ports
-        self._waiting: dict[str, list[Exchange]] = {}
+        self._waiting = Waiting()
         self._external: OrderedDict[str, tuple[Service, float]] = OrderedDict()
         self._wanted: dict[Service, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,31 +74,64 @@ class Resolver:
         """Find a destination for an exchange whose host is unknown."""
         host, port = split_authority(exchange.head.authority)
         if self._seek is not None:
-            waiting = self._waiting.setdefault(self._catalog.canonical(host), [])
-            waiting.append(exchange)
-            exchange.side.loop.call_later(SEEK_TIMEOUT_S, self._give_up, host, exchange)
+            self._wait(Waiter(exchange, [(self._catalog.canonical(host), port)]))
             self._seek(host, port)
         else:
             self._unknown(exchange)
 
+    def unpublished(
+        self, exchange: "Exchange", original: str, decide: Callable[[], Service | None]
+    ) -> Service | None:
+        """Of a redirected connection: that very address, or None while the source is asked and `decide` may know."""
+        asked: list[Question] = []
+        if self._seek is not None and self._remembered(_dialled(original)) is None:
+            asked = questions(self._catalog, exchange.head, original, by_address=self._by_address)
+        if self._seek is None or not asked:
+            return self.address(original)
+        self._wait(Waiter(exchange, asked, original, decide))
+        for host, port in asked:
+            self._seek(host, port)
+        return None
+
     def published(self, event: EndpointsChanged) -> None:
         """A source has spoken (the catalog knows already): wake those who asked."""
         host = self._catalog.canonical(event.host)
-        for exchange in self._waiting.pop(host, ()):
-            if event.port != (split_authority(exchange.head.authority)[1] or 80):
-                self._waiting.setdefault(host, []).append(exchange)  # the answer was about another port
-                continue
-            service = self._catalog.services.get((host, event.port))
-            if service is not None:
-                exchange.found(service)
+        service = self._catalog.services.get((host, event.port))
+        for waiter in self._waiting.answered(host, event):
+            if waiter.decide is not None:
+                self._decide(waiter, waiter.decide)
+            elif service is not None:
+                waiter.exchange.found(service)
             else:
-                self._unknown(exchange)
+                self._unknown(waiter.exchange)
 
-    def _give_up(self, host: str, exchange: "Exchange") -> None:
-        waiting = self._waiting.get(self._catalog.canonical(host), [])
-        if exchange in waiting:
-            waiting.remove(exchange)
-            exchange.fail(Unavailable(f"{host} was not resolved within {SEEK_TIMEOUT_S:g} s"))
+    def _decide(self, waiter: Waiter, decide: Callable[[], Service | None]) -> None:
+        """Where a redirected connection goes, as soon as that is known, at the latest when nothing is open."""
+        try:
+            service = decide()
+            if service is None and not waiter.open:
+                service = self.address(waiter.original)
+        except ExchangeError as error:
+            self._waiting.remove(waiter)
+            waiter.exchange.fail(error)
+        else:
+            if service is not None:
+                self._waiting.remove(waiter)
+                waiter.exchange.found(service)
+
+    def _wait(self, waiter: Waiter) -> None:
+        self._waiting.add(waiter)
+        waiter.exchange.side.loop.call_later(waiter.patience_s, self._give_up, waiter)
+
+    def _give_up(self, waiter: Waiter) -> None:
+        if not waiter.open:
+            return
+        self._waiting.remove(waiter)
+        if waiter.decide is not None:
+            self._decide(waiter, waiter.decide)
+            return
+        host, _ = split_authority(waiter.exchange.head.authority)
+        waiter.exchange.fail(Unavailable(f"{host} was not resolved within {waiter.patience_s:g} s"))
 
     def _unknown(self, exchange: "Exchange") -> None:
         if not self._passthrough:
@@ -130,22 +170,29 @@ class Resolver:
             raise UnknownService(f"{host} is {ip}:{port}, which passthrough never reaches")
         return join(ip, port)
 
-    def address(self, address: str) -> Service:
-        """The service that is just this address: an original destination nobody knows."""
-        ip, _, port = address.rpartition(":")
-        known = self._remembered(address)
-        if known is not None:
-            return known
-        if not may_reach(ip.strip("[]"), int(port), self._own_ports()):
-            raise UnknownService(f"{address} is one of ours or local: not followed")
-        return self._remember(address, address)
+    def address(self, address: str, *, known: bool = False) -> Service:
+        """The service that is just this address, an original destination; `known`: an endpoint of the mesh.
+
+        The application has dialled it, so it is followed wherever the application could have gone itself (a cloud's
+        metadata service too): only not to this pod, where a redirected connection never wanted to go.
+        """
+        key = _dialled(address)
+        remembered = self._remembered(key)
+        if remembered is not None:
+            return remembered
+        ip, port = split(address)
+        if port in self._own_ports() and is_here(ip):
+            raise LoopDetected(f"{address} is a port of this sidecar")
+        if not known and ipaddress.ip_address(ip).is_loopback:
+            raise UnknownService(f"{address} is loopback: not followed")
+        return self._remember(key, address, mesh=known)
 
     def _remembered(self, name: str) -> Service | None:
         service, until = self._external.get(name, (None, 0.0))
         return service if until > clock.now() else None
 
-    def _remember(self, name: str, address: str) -> Service:
-        service = Service(EXTERNAL, name, 0, Router(rng=random.Random()), mesh=False)  # noqa: S311
+    def _remember(self, name: str, address: str, *, mesh: bool = False) -> Service:
+        service = Service(EXTERNAL, name, 0, Router(rng=random.Random()), mesh=mesh)  # noqa: S311
         service.set_endpoints((Endpoint(address),), clock.now())
         self._external[name] = (service, clock.now() + _REMEMBER_S)
         while len(self._external) > _MOST_EXTERNAL:
@@ -160,6 +207,11 @@ class Resolver:
         """Shutdown."""
         for task in self._tasks:
             task.cancel()
+
+
+def _dialled(address: str) -> str:
+    """Not to be found by a Host of the same letters."""
+    return f"{address} dialled"
 
 
 def may_reach(ip: str, port: int, own_ports: set[int]) -> bool:

@@ -78,7 +78,10 @@ class ProxyStats:
         self.retries = 0
         self.hedges = 0
         self.tunnels = 0
-        self.tunnel_bytes = 0
+        self.tunnels_open = 0
+        self.tunnel_bytes_sent = 0  # to the destination
+        self.tunnel_bytes_received = 0
+        self.redirected: Counter[str] = Counter()  # connections by what was found in them
         self.refusals: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self.ignored_signals: Counter[str] = Counter()

@@ -75,6 +75,8 @@ SWEEP_S: Final = 1.0
 """How often idle connections are looked at."""
 
 Dial = Callable[[str, "Pool"], Awaitable[Upstream]]
+Ends = tuple[str, int]
+"""Local address and port of a connection we made."""
 
 
 class Pool:
@@ -90,12 +92,16 @@ class Pool:
         "idle",
         "limits",
         "open",
+        "ours",
         "pending",
         "retired",
     )
 
-    def __init__(self, address: str, limits: Limits, loop: asyncio.AbstractEventLoop, dial: Dial) -> None:
+    def __init__(
+        self, address: str, limits: Limits, loop: asyncio.AbstractEventLoop, dial: Dial, ours: set[Ends]
+    ) -> None:
         self.address = address
+        self.ours = ours
         self.limits = limits
         self.active = 0
         self.open = 0  # connections, idle and busy
@@ -146,9 +152,12 @@ class Pool:
         """A new connection, unless it is useless already."""
         if only is not None and only not in self.dialing:
             upstream.close()
+        elif only is not None and only.tunnel and (upstream.early or not upstream.closing):
+            self._offer(upstream, clock.now(), only)  # it may have spoken already, and ended
         elif upstream.closing:
+            upstream.close()
             self._refused(only, UpstreamReset(f"{self.address} closed the connection at once"))
-        elif upstream.early and (only is None or not only.tunnel):
+        elif upstream.early:
             upstream.close()
             self._refused(only, UpstreamFraming(f"{self.address} spoke before it was asked"))
         else:
@@ -231,6 +240,7 @@ class Pools:
 
     def __init__(self, limits: Limits, loop: asyncio.AbstractEventLoop, dial: Dial) -> None:
         self._pools: dict[str, Pool] = {}
+        self.ours: set[Ends] = set()  # open connections; one that comes back to a listener is a loop
         self._limits = limits
         self._loop = loop
         self._dial = dial
@@ -240,7 +250,7 @@ class Pools:
         try:
             return self._pools[address]
         except KeyError:
-            pool = self._pools[address] = Pool(address, self._limits, self._loop, self._dial)
+            pool = self._pools[address] = Pool(address, self._limits, self._loop, self._dial, self.ours)
             return pool
 
     def keep_only(self, addresses: set[str]) -> None:

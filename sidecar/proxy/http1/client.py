@@ -12,7 +12,7 @@ from sidecar.proxy.http1 import chunked, encode
 from sidecar.proxy.http1.reader import ResponseReader
 from sidecar.proxy.limits import Limits
 from sidecar.proxy.message import CHUNKED, Fields, RequestHead, ResponseHead
-from sidecar.proxy.upstream import Pool, Upstream
+from sidecar.proxy.upstream import Ends, Pool, Upstream
 
 _IP_BIND_ADDRESS_NO_PORT: Final = (
     24  # linux/in.h: choose the port at connect, so that a source has 28,000 *per peer*
@@ -26,7 +26,17 @@ _OURS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno
 class UpstreamConnection(Upstream):
     """An asyncio protocol (by shape: a compiled class has no interpreted base)."""
 
-    __slots__ = ("_chunked", "_keep", "_paused", "_pool", "_reader", "_sent_all", "_upgrading", "_with_body")
+    __slots__ = (
+        "_chunked",
+        "_ends",
+        "_keep",
+        "_paused",
+        "_pool",
+        "_reader",
+        "_sent_all",
+        "_upgrading",
+        "_with_body",
+    )
 
     def __init__(self, pool: Pool, limits: Limits) -> None:
         super().__init__()
@@ -34,11 +44,16 @@ class UpstreamConnection(Upstream):
         self._reader = ResponseReader(self, limits)
         self._chunked = self._upgrading = self._paused = self._with_body = False
         self._keep = self._sent_all = True
+        self._ends: Ends = ("", 0)
 
     # -- asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        name = transport.get_extra_info("sockname")
+        if name:
+            self._ends = (name[0], name[1])
+            self._pool.ours.add(self._ends)
 
     def data_received(self, data: bytes) -> None:
         if self.pipe is not None:
@@ -65,10 +80,11 @@ class UpstreamConnection(Upstream):
         if self.pipe is not None:
             return self.pipe.eof(self.transport)
         self.closing = True
-        return False
+        return not self.ready  # who speaks first may end first: what was said is still to be passed on
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closing = True
+        self._pool.ours.discard(self._ends)
         self._pool.lost(self)
         if self.pipe is not None:
             self.pipe.lost(self.transport)

@@ -1,6 +1,6 @@
 """An HTTP/1.1 connection from a client: reads requests one at a time, writes their responses in order.
 
-The first three bytes decide whether this is HTTP/1 at all: an HTTP/2 preface or TLS is tunnelled where an
+The first bytes decide whether this is HTTP/1 at all (`proxy.sniff`): anything else is carried untouched where an
 original destination says where to, and otherwise closed without a word.
 """
 
@@ -12,26 +12,22 @@ from sidecar import clock
 from sidecar.errors import Refused
 from sidecar.proxy.exchange import Exchange
 from sidecar.proxy.http1 import chunked, encode
+from sidecar.proxy.http1.carry import PIPELINE_BYTES, Carried
 from sidecar.proxy.http1.reader import RequestReader
 from sidecar.proxy.message import CHUNKED, UNTIL_CLOSE, Fields, RequestHead, ResponseHead
 from sidecar.proxy.peer import Peer
 from sidecar.proxy.replies import reply
-from sidecar.proxy.sides import Downstream
-from sidecar.proxy.tunnel import Pipe
-from sidecar.proxy.upstream import Upstream
 
 if TYPE_CHECKING:
     from sidecar.proxy.listener import Listener
 
 LINGER_S: Final = 1.0
 LINGER_BYTES: Final = 1 << 20
-_PIPELINE_BYTES: Final = 64 * 1024
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _GONE_CHECK_S: Final = 0.02
-_ESTABLISHED: Final = b"HTTP/1.1 200 Connection Established\r\n\r\n"
 
 
-class ServerConnection(Downstream):
+class ServerConnection(Carried):
     """An asyncio protocol (by shape: a compiled class has no interpreted base), and `wheel.Watched`."""
 
     __slots__ = (
@@ -39,36 +35,19 @@ class ServerConnection(Downstream):
         "_chunked",
         "_close_after",
         "_discarded",
-        "_heard",
-        "_lingering",
         "_paused",
-        "_reader",
-        "_side",
-        "_sniffed",
         "_unread",
         "bucket",
-        "exchange",
-        "half_closed",
-        "original",
         "peer",
-        "pipe",
-        "transport",
     )
 
     def __init__(self, side: "Listener") -> None:
-        self._side = side
-        self._reader = RequestReader(self, side.limits)
-        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set by connection_made
-        self.exchange: Exchange | None = None
-        self.pipe: Pipe | None = None
+        super().__init__(side, RequestReader(self, side.limits))
         self.peer = Peer()
-        self.original: str | None = None
-        self.half_closed = self._paused = self._close_after = self._chunked = False
+        self._paused = self._close_after = self._chunked = False
         self._unread = False  # the client is behind with reading
-        self._sniffed: bytes | None = b""  # None: decided, this is HTTP/1
-        self._lingering: float | None = None  # until when
         self._discarded = 0
-        self._heard = self._arrived = clock.now()
+        self._arrived = self._heard
         self.bucket = 0
 
     # -- asyncio
@@ -80,7 +59,7 @@ class ServerConnection(Downstream):
         side.connections.add(self)
         side.stats.connections += 1
         side.stats.connections_accepted += 1
-        side.wheel.watch(self, self._heard + self._horizon())
+        side.wheel.watch(self, self._heard + self._await_first_bytes())
 
     def data_received(self, data: bytes) -> None:
         if self.pipe is not None:
@@ -89,7 +68,7 @@ class ServerConnection(Downstream):
         if self._lingering is not None:
             self._discard(data)
             return
-        if self._sniffed is not None and not (data := self._sniff(data)):
+        if self._first is not None and not (data := self._sniff(self._first, data)):
             return
         self._arrived = clock.now()
         if self.exchange is None and self._reader.at_start:
@@ -98,12 +77,14 @@ class ServerConnection(Downstream):
             self._reader.feed(data)
         except Refused as error:
             self._refuse(error)
-        if self._reader.done and len(self._reader.buffer) > _PIPELINE_BYTES:
+        if self._reader.done and len(self._reader.buffer) > PIPELINE_BYTES:
             self.pause_request()
 
     def eof_received(self) -> bool:
         if self.pipe is not None:
             return self.pipe.eof(self.transport)
+        if self._first is not None and self.original is not None and self._ended_early(self._first):
+            return True
         if self.exchange is not None and self.exchange.complete and self._lingering is None:
             self.half_closed = True
             if not self.exchange.responded and self.exchange.head.minor:
@@ -180,6 +161,9 @@ class ServerConnection(Downstream):
     ) -> None:
         exchange = self.exchange
         assert exchange is not None  # noqa: S101 (it is calling)
+        if exchange.head.opaque:
+            self.transport.abort()  # no words of HTTP for one who speaks something else
+            return
         old = exchange.head.minor == 0
         if self._side.draining or self._heard_all() or (not exchange.complete and end):
             self._close_after = True
@@ -200,25 +184,6 @@ class ServerConnection(Downstream):
     def send_interim(self, head: ResponseHead) -> None:
         if self.exchange is not None and self.exchange.head.minor:
             self.transport.write(encode.response(head, [], chunked=False, close=False))
-
-    def open_tunnel(self, head: ResponseHead | None, upstream: Upstream) -> None:
-        exchange = self.exchange
-        assert exchange is not None  # noqa: S101 (it is calling)
-        if head is not None:
-            self.transport.write(encode.response(head, [], chunked=False, close=False))
-        elif self._sniffed is None:
-            self.transport.write(_ESTABLISHED)
-        self._side.stats.tunnels += 1
-        self.pipe = upstream.pipe = Pipe(self.transport, upstream.transport, self._tunnel_closed)
-        early = bytes(self._reader.buffer)
-        self._reader.buffer.clear()
-        if early:
-            self._piped(early)
-        if upstream.early:
-            self.pipe.data(upstream.transport, upstream.early)
-            upstream.early = b""
-        upstream.resume_response()
-        self.resume_request()
 
     def cut(self) -> None:
         self.exchange = None
@@ -278,44 +243,8 @@ class ServerConnection(Downstream):
             self._refuse(error)
         if self.half_closed and self.exchange is None and not self._reader.done:
             self.transport.close()  # what is left is half a request, and no more will come
-        elif len(self._reader.buffer) <= _PIPELINE_BYTES:
+        elif len(self._reader.buffer) <= PIPELINE_BYTES:
             self.resume_request()
-
-    def _sniff(self, data: bytes) -> bytes:
-        """The first three bytes: HTTP/1 goes on, anything else is tunnelled or closed."""
-        data = (self._sniffed or b"") + data
-        if data[:3] == b"PRI" or data[:2] == b"\x16\x03":
-            self._opaque(data)
-            return b""
-        if len(data) < 3 and (b"PRI".startswith(data) or b"\x16\x03".startswith(data)):
-            self._sniffed = data
-            return b""
-        self._sniffed = None
-        return data
-
-    def _opaque(self, data: bytes) -> None:
-        """Not HTTP/1: a pipe to the original destination, if there is one."""
-        if self.original is None:
-            self._side.stats.refusals["not-http1"] += 1
-            self.transport.close()
-            self._lingering = 0.0
-            return
-        head = RequestHead()
-        head.method, head.authority, head.opaque = b"CONNECT", self.original.encode(), True
-        self._reader.buffer += data
-        self.exchange = Exchange(self._side, self, head, b"", True, self._arrived)
-        self.exchange.start()
-
-    def _piped(self, data: bytes) -> None:
-        assert self.pipe is not None  # noqa: S101 (callers have checked)
-        self.pipe.data(self.transport, data)
-        if self.exchange is not None:
-            self.exchange.last_active = clock.now()
-
-    def _tunnel_closed(self, moved: int) -> None:
-        self._side.stats.tunnel_bytes += moved
-        if self.exchange is not None:
-            self.exchange.tunnel_closed()
 
     # -- refusing and closing
 
@@ -354,12 +283,6 @@ class ServerConnection(Downstream):
 
     # -- time
 
-    def _horizon(self) -> float:
-        """How far ahead to look: no limit can come due sooner than this after it starts."""
-        timeouts = self._side.timeouts
-        limits = (timeouts.first_byte_s, timeouts.idle_s, timeouts.total_s)
-        return min((limit for limit in limits if limit is not None), default=3600.0)
-
     def check(self, now: float) -> float | None:
         if self.pipe is not None and self.exchange is not None:
             return min(self.exchange.check(now), now + self._horizon())
@@ -368,7 +291,13 @@ class ServerConnection(Downstream):
                 self.transport.abort()
                 return None
             return self._lingering
-        due = self.exchange.check(now) if self.exchange is not None else self._check_idle(now)
+        sniff_s = self._side.timeouts.sniff_s
+        if self.exchange is not None:
+            due = self.exchange.check(now)
+        elif self._first is not None and self.original is not None and sniff_s is not None:
+            due = self._check_first(self._first, sniff_s, now)
+        else:
+            due = self._check_idle(now)
         return min(due, now + self._horizon())
 
     def _check_idle(self, now: float) -> float:
