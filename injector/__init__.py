@@ -1,1 +1,1 @@
-"""The mutating webhook: pod in, JSON patch out. Arrives with the injection issue (docs/roadmap.md)."""
+"""The injector: a webhook that puts the sidecar into pods, and the two programs that go with it."""

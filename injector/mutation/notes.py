@@ -1,0 +1,69 @@
+"""What the owner of a pod is told as a Kubernetes Event: `kubectl describe` of the workload shows it."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from injector import review
+from injector.mutation import owner
+
+Json = dict[str, Any]
+
+LONGEST_MESSAGE = 1024
+"""Bytes that an Event takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An Event to be written about an object."""
+
+    kind: str
+    api_version: str
+    name: str
+    namespace: str
+    uid: str
+    """Empty for an object that does not exist yet."""
+    type: Literal["Normal", "Warning"]
+    reason: Literal["Injected", "InjectionSkipped", "InjectionDenied"]
+    message: str
+
+
+def about_pod(
+    pod: Json,
+    namespace: str,
+    reason: Literal["Injected", "InjectionSkipped", "InjectionDenied"],
+    message: str,
+) -> Note:
+    """About whatever made the pod, which outlives it and is what people look at; else about the pod."""
+    metadata = pod.get("metadata") or {}
+    involved = owner.controller(metadata) or {
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "name": metadata.get("name") or metadata.get("generateName"),
+    }
+    return Note(
+        kind=involved.get("kind") or "",
+        api_version=involved.get("apiVersion") or "",
+        name=involved.get("name") or "",
+        namespace=namespace,
+        uid=involved.get("uid") or "",
+        type="Normal" if reason == "Injected" else "Warning",
+        reason=reason,
+        message=review.shorten(message, LONGEST_MESSAGE),
+    )
+
+
+def about_workload(workload: Json, namespace: str, message: str) -> Note | None:
+    """That it was refused; None for one that does not exist yet."""
+    metadata = workload.get("metadata") or {}
+    if not metadata.get("uid"):
+        return None
+    return Note(
+        kind=workload.get("kind") or "",
+        api_version=workload.get("apiVersion") or "",
+        name=metadata.get("name") or "",
+        namespace=namespace,
+        uid=metadata["uid"],
+        type="Warning",
+        reason="InjectionDenied",
+        message=review.shorten(message, LONGEST_MESSAGE),
+    )
