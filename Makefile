@@ -3,10 +3,10 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lab bench scenarios fuzz lock clean
+.PHONY: help setup demo test check lab bench scenarios fuzz manifests images kind-demo lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
 
 setup: .venv/installed packages ## make .venv with everything pinned; compile and install; Debian packages the tests use
 
@@ -26,7 +26,7 @@ SOURCES := $(shell find sidecar injector coordinator loadtest -name '*.py') setu
 
 .PHONY: packages
 packages:
-	@./deploy/debian-packages haproxy:haproxy nginx:nginx-light wrk:wrk dnsmasq:dnsmasq-base
+	@./deploy/debian-packages haproxy:haproxy nginx:nginx-light wrk:wrk dnsmasq:dnsmasq-base iptables:iptables ip:iproute2 kubectl:kubernetes-client shellcheck:shellcheck
 
 demo: setup ## UrbanMoveMS on a local mesh, faults in turn, with and without Equilibrium (5 min; ARGS=--quick: 2)
 	@$(PY) -m loadtest.demo $(ARGS)
@@ -49,8 +49,18 @@ bench: setup ## against Envoy, HAProxy, nginx and an aiohttp proxy, interleaved 
 scenarios: setup ## floods, overload, bids, adversaries on real processes, with and without policing (ARGS=--quick: in short)
 	@$(PY) -m loadtest.scenarios $(ARGS)
 
-fuzz: setup ## coverage-guided fuzzing of both parsers (ARGS="--seconds 600")
+fuzz: setup ## coverage-guided fuzzing of both parsers (ARGS="--seconds 600"), then 10,000 random pods through the injector
 	@$(PY) -m tests.fuzz $(ARGS)
+	@$(PY) -m tests.fuzz.pods --count 10000
+
+manifests: ## write deploy/install.yaml anew from deploy/base (ARGS=--check: say whether it is up to date)
+	@./deploy/render $(ARGS)
+
+images: ## container images of what runs in a cluster; needs Docker (ARGS="--registry HOST/PATH --push")
+	@./deploy/images $(ARGS)
+
+kind-demo: ## a cluster on this machine: injector, example, one annotation, one slow pod; needs Docker, kind, kubectl (ARGS=--delete)
+	@./deploy/kind-demo $(ARGS)
 
 lock: setup ## write constraints.txt anew from pyproject.toml
 	@.venv/bin/pip install -q pip-tools
