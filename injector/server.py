@@ -21,6 +21,7 @@ from injector.metrics import Metrics
 from injector.template import Template
 from injector.webhook import answer
 from sidecar import clock
+from sidecar.families import on_both
 
 LARGEST_BODY: Final = 3 * 1024 * 1024
 """What an API server takes itself: no object that is stored is larger."""
@@ -125,21 +126,25 @@ class Listener:
             auto_decompress=False,
             shutdown_timeout=CLOSE_S,
         )
-        self._site: web.TCPSite | None = None
+        self._sites: list[web.TCPSite] = []
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> tuple[str, int]:
         """Listen; the address it got. Raises OSError."""
         await self._runner.setup()
-        self._site = web.TCPSite(self._runner, host, port, ssl_context=tls)
-        await self._site.start()
+
+        async def listen(at: str) -> None:
+            site = web.TCPSite(self._runner, at, port, ssl_context=tls)
+            await site.start()
+            self._sites.append(site)
+
+        await on_both(listen, host, port)
         address = self._runner.addresses[0]
         return str(address[0]), int(address[1])
 
     async def drain(self, busy: Callable[[], bool], within_s: float) -> None:
         """Accept nothing more, and wait so long for what is under way; aiohttp itself would stop reading its bodies."""
-        if self._site is not None:
-            await self._site.stop()
-            self._site = None
+        while self._sites:
+            await self._sites.pop().stop()
         until_s = clock.now() + within_s
         while busy() and clock.now() < until_s:  # noqa: ASYNC110
             await asyncio.sleep(0.02)

@@ -17,9 +17,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import CollectorRegistry
 
 from sidecar import clock, contract
+from sidecar.families import on_both
 from sidecar.policy import signals
 from sidecar.policy.auth import Verifier
-from sidecar.proxy.listener import NO_IPV6, TWINS
 
 _OPEN: Final = frozenset(("/", "/metrics", "/livez", "/readyz", "/demand"))
 _MAX_BODY: Final = 64 * 1024
@@ -76,20 +76,10 @@ class Admin:
             app.router.add_get(contract.APP_HEALTH + "{container}/{which}", self._controls.app_health)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, logger=_quiet_logger())
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        address = self._runner.addresses[0]
-        if port and host in TWINS:
-            await self._start_twin(TWINS[host], port)
+        runner = self._runner
+        await on_both(lambda at: web.TCPSite(runner, at, port).start(), host, port)
+        address = runner.addresses[0]
         return str(address[0]), int(address[1])
-
-    async def _start_twin(self, host: str, port: int) -> None:
-        """The kubelet of an IPv6 cluster asks here too; a kernel without IPv6 has nobody who would."""
-        assert self._runner is not None  # noqa: S101 (start has made it)
-        try:
-            await web.TCPSite(self._runner, host, port).start()
-        except OSError as error:
-            if error.errno not in NO_IPV6:
-                raise
 
     async def stop(self) -> None:
         """Stop listening."""

@@ -1,13 +1,13 @@
 """What both listeners share: accepting, knowing the peer, counting, draining."""
 
 import asyncio
-import errno
 from collections.abc import Callable, Set
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from sidecar import clock, contract
 from sidecar.errors import EquilibriumError
+from sidecar.families import NO_IPV6, TWINS
 from sidecar.policy.auth import Verifier
 from sidecar.policy.services import Catalog
 from sidecar.proxy import original_dst
@@ -22,10 +22,6 @@ from sidecar.proxy.upstream import Pools
 from sidecar.proxy.wheel import Wheel
 
 OnFinished = Callable[[str, Exchange, float], None]
-
-TWINS: Final = {"127.0.0.1": "::1", "0.0.0.0": "::"}  # noqa: S104
-"""iptables and kubelets reach a pod of IPv6 at the same port of the other family."""
-NO_IPV6: Final = frozenset((errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT))
 
 
 class ListenError(EquilibriumError):
@@ -123,10 +119,15 @@ class Listener(Side):
             return Peer(ip=ip), original
         return Peer(caller.workload, "address", caller.budget, ip), original
 
-    def is_ours(self, transport: asyncio.Transport) -> bool:
-        """Whether the other end is a connection that this listener's own pools have made: a loop."""
+    def is_ours(self, transport: asyncio.Transport, original: str) -> bool:
+        """Whether the other end is a connection that this listener's own pools have made: a loop.
+
+        By where it goes, too: the kernel gives one local port to connections of different destinations.
+        """
         peername = transport.get_extra_info("peername")
-        return bool(peername) and (peername[0].removeprefix("::ffff:"), peername[1]) in self.pools.ours
+        if not peername:
+            return False
+        return (peername[0].removeprefix("::ffff:"), peername[1], original) in self.pools.ours
 
     def relays(self, original: str) -> tuple[bool, bool]:
         """Whether CONNECT, and whether the absolute form, is meant for the destination and not for us."""
