@@ -108,7 +108,7 @@ class Strain:
         ratio = door.gate.admission.latency_ratio if door is not None else None
         self.demand.sample(
             now,
-            utilisation=self._inbound.stats.in_flight / self._inbound.limit,
+            utilisation=self._inbound.stats.requests_in_flight / self._inbound.limit,
             queue_fill=door.gate.admission.fill if door is not None else 0.0,
             latency_ratio=ratio,
             throttled_share=self._throttled_share(now),
@@ -132,7 +132,7 @@ class Strain:
         values: dict[str, object] = {
             recorder.SCALE: self.governor.scale,
             "publishing": self.publishing,
-            recorder.IN_FLIGHT: self._inbound.stats.in_flight,
+            recorder.IN_FLIGHT: self._inbound.stats.requests_in_flight,
             "demand": self.demand.value,
         }
         if self.governor.pressure is not None:

@@ -176,7 +176,7 @@ class Exchange:
             self.fail(self._last_error or Unavailable(f"{service.name} has no endpoint that can be used"))
             return
         self.tries += 1
-        pool = self.side.pools.get(ticket.endpoint)
+        pool = self.side.pools.get(ticket.endpoint, piped=self.head.opaque)
         stats = self.side.stats.of(service.name, ticket.endpoint)
         attempt = Attempt(self, service, ticket, pool, stats, self.tries, fresh=self._fresh)
         self.attempts.append(attempt)

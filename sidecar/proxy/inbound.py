@@ -57,7 +57,7 @@ class Inbound(Listener):
 
     def congestion(self) -> bytes:
         """In flight over the limit, as `X-GT-Congestion` says it."""
-        limit, in_flight = self.limit, self.stats.in_flight
+        limit, in_flight = self.limit, self.stats.requests_in_flight
         if limit != self._told_limit:
             self._told_limit, self._told = limit, {}
         told = self._told.get(in_flight)

@@ -78,7 +78,8 @@ class Outbound(Listener):
         """iptables sent the connection here: its destination is what the application connected to. None: unknown."""
         head = exchange.head
         if head.opaque:
-            return self._resolver.address(original, known=self.catalog.by_address(original) is not None)
+            known = self.catalog.by_address(original) is not None
+            return self._resolver.address(original, known=known, carried=True)
         named = self.catalog.find(head.authority)
         if named is not None and named.answers_at(original):
             return named

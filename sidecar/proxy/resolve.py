@@ -170,13 +170,15 @@ class Resolver:
             raise UnknownService(f"{host} is {ip}:{port}, which passthrough never reaches")
         return join(ip, port)
 
-    def address(self, address: str, *, known: bool = False) -> Service:
-        """The service that is just this address, an original destination; `known`: an endpoint of the mesh.
+    def address(self, address: str, *, known: bool = False, carried: bool = False) -> Service:
+        """The service that is just this address, an original destination.
+
+        `known`: an endpoint of the mesh. `carried`: for bytes that are not HTTP; a request that comes later asks anew.
 
         The application has dialled it, so it is followed wherever the application could have gone itself (a cloud's
         metadata service too): only not to this pod, where a redirected connection never wanted to go.
         """
-        key = _dialled(address)
+        key = _dialled(address) + (" known" if known else "") + (" carried" if carried else "")
         remembered = self._remembered(key)
         if remembered is not None:
             return remembered

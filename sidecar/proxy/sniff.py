@@ -19,10 +19,11 @@ LONGEST: Final = 8192
 """How many bytes are held, at most, while it cannot be told."""
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*")
-_VERSION: Final = re.compile(rb"[ \t]HTTP/[0-9]")
-_BINARY: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_VERSION: Final = re.compile(rb"[ \t\x0b\x0c\r]HTTP/[0-9]")
+_BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _SPACE: Final = 32
-_TAB: Final = 9
+_BLANKS: Final = b" \t\x0b\x0c\r"
+"""What a lenient server may take for the space of a request line (RFC 9112 §3)."""
 _SCHEME: Final = b"http://"
 
 
@@ -44,10 +45,10 @@ def redirected(data: bytes, *, relayed: bool = False, foreign: bool = False) -> 
     found = _TOKEN.match(text)
     end = found.end() if found is not None else 0
     if end == len(text):
-        if len(data) < LONGEST:
-            return MORE
-        return OPAQUE if text else HTTP
-    if text[end] != _SPACE and text[end] != _TAB:
+        if len(text) >= LONGEST:
+            return OPAQUE
+        return MORE if len(data) < LONGEST else HTTP
+    if text[end] not in _BLANKS:
         return OPAQUE
     word = text[:end]
     if word == b"PRI":
@@ -105,6 +106,10 @@ class FirstBytes:
         verdict = self.judge(data)
         if verdict != MORE:
             return verdict
+        if self.held and not self._relayed:
+            return (
+                HTTP  # on the way in nobody gets past the door by waiting: any token may yet become a method
+            )
         text = self.held.lstrip(b"\r\n")
         begun = self.held and any((b"%b http://" % method).startswith(text) for method in METHODS)
         return HTTP if begun else OPAQUE

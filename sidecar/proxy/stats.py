@@ -89,6 +89,11 @@ class ProxyStats:
         self.overhead = Histogram(OVERHEAD_BUCKETS_S)
         self.endpoints: dict[tuple[str, str], EndpointStats] = {}
 
+    @property
+    def requests_in_flight(self) -> int:
+        """Without pipes, which may stay open for days and keep nobody busy."""
+        return max(0, self.in_flight - self.tunnels_open)
+
     def answered(self, status: int) -> None:
         """One more response with this status; 0: none was sent."""
         self.statuses[status] = self.statuses.get(status, 0) + 1

@@ -75,8 +75,8 @@ SWEEP_S: Final = 1.0
 """How often idle connections are looked at."""
 
 Dial = Callable[[str, "Pool"], Awaitable[Upstream]]
-Ends = tuple[str, int]
-"""Local address and port of a connection we made."""
+Ends = tuple[str, int, str]
+"""Local address and port of a connection we made, and where it goes."""
 
 
 class Pool:
@@ -245,12 +245,13 @@ class Pools:
         self._loop = loop
         self._dial = dial
 
-    def get(self, address: str) -> Pool:
-        """The pool of an address."""
+    def get(self, address: str, *, piped: bool = False) -> Pool:
+        """The pool of an address. `piped`: of what is carried; it takes no slots from requests."""
+        key = f"{address} piped" if piped else address
         try:
-            return self._pools[address]
+            return self._pools[key]
         except KeyError:
-            pool = self._pools[address] = Pool(address, self._limits, self._loop, self._dial, self.ours)
+            pool = self._pools[key] = Pool(address, self._limits, self._loop, self._dial, self.ours)
             return pool
 
     def keep_only(self, addresses: set[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sidecar.proxy.limits import Timeouts
+from sidecar.proxy.limits import Limits, Timeouts
 from sidecar.proxy.listener import ListenError
 from tests.proxy.pods import GET, Path, answer_ok, path, read_answer
 
@@ -185,6 +185,51 @@ async def test_an_idle_pipe_is_closed() -> None:
         with contextlib.suppress(ConnectionResetError):
             assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()
+
+
+async def test_a_pipe_in_which_only_the_destination_speaks_is_not_idle() -> None:
+    async def tells(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(12):
+            writer.write(b"more")
+            await asyncio.sleep(0.1)
+        writer.close()
+
+    async with (
+        path(answer_ok, timeouts=Timeouts(idle_s=0.5)) as mesh,
+        await asyncio.start_server(tells, "127.0.0.1", 0) as server,
+    ):
+        mesh.know("{}:{}".format(*server.sockets[0].getsockname()[:2]))
+        reader, writer = await mesh.connect()
+        writer.write(OTHER)
+        assert await asyncio.wait_for(reader.read(-1), 5) == b"more" * 12
+        writer.close()
+
+
+async def test_pipes_take_no_place_from_requests_and_are_no_congestion() -> None:
+    tight = Limits(in_flight=2, pending=0)
+    async with path(answer_ok, timeouts=SOON, limits=tight) as mesh:
+        before = mesh.inbound.congestion()
+        mesh.originals["*"] = mesh.pods[0].address
+        for _ in range(5):
+            await mesh.connect(mesh.inbound)
+        while mesh.inbound.stats.tunnels_open < 2:
+            await asyncio.sleep(0.01)
+        answer = await mesh.ask(GET, mesh.inbound)
+        assert answer.status == 200, answer.body
+        assert mesh.inbound.congestion() == before
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["another destination", "the same"])
+async def test_a_loop_is_a_port_of_ours_that_goes_where_ours_goes(same: bool) -> None:
+    """The kernel gives one local port to connections of different destinations; the pod's address is the app's too."""
+    async with path(answer_ok) as mesh:
+        mesh.know(mesh.pods[0].address)
+        reader, writer = await mesh.connect()
+        host, port = writer.get_extra_info("sockname")[:2]
+        mesh.outbound.pools.ours.add((host, port, mesh.pods[0].address if same else "10.9.9.9:80"))
+        writer.write(GET)
+        assert (await read_answer(reader)).status == (508 if same else 200)
+        writer.transport.abort()
 
 
 async def test_inbound_carries_to_its_own_address_and_still_refuses_connect() -> None:

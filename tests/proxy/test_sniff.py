@@ -121,8 +121,20 @@ def test_what_is_meant_for_somebody_elses_proxy_is_carried_to_it(
     ],
 )
 def test_when_time_is_up_only_the_beginning_of_a_known_method_is_still_http(raw: bytes, verdict: int) -> None:
-    first = FirstBytes(redirected=True, by_port=False, relayed=False, foreign=False)
+    first = FirstBytes(redirected=True, by_port=False, relayed=True, foreign=False)
     assert first.settle(raw) == verdict
+
+
+@pytest.mark.parametrize("raw", [b"X", b"PROPF", b"FOO / HT", b"\r\n" * 4095 + b"G", b"SSH-2.0"])
+def test_on_the_way_in_nobody_gets_past_the_door_by_waiting(raw: bytes) -> None:
+    """Relayed is what goes out: an application's own connections have no door to get past."""
+    first = FirstBytes(redirected=True, by_port=False, relayed=False, foreign=False)
+    assert first.settle(raw) == HTTP
+
+
+@pytest.mark.parametrize("blank", [b"\x0b", b"\x0c", b"\r"])
+def test_what_a_lenient_server_takes_for_a_space_makes_a_request(blank: bytes) -> None:
+    assert redirected(b"GET" + blank + b"/" + blank + b"HTTP/1.1\r\n") == HTTP
 
 
 @pytest.mark.parametrize("raw", [*REQUESTS, b"\x00\x00", b"BREW", b"", *MALFORMED])

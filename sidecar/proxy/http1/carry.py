@@ -102,7 +102,7 @@ class Carried(Downstream):
         self._first = None
         if self.original is not None:
             self._side.stats.redirected[how] += 1
-            self.looped = self._side.is_ours(self.transport)
+            self.looped = self._side.is_ours(self.transport, self.original)
         return first.take()
 
     def _carry(self) -> None:
@@ -117,7 +117,7 @@ class Carried(Downstream):
             return
         why = "opaque-port" if first.by_port else "silent" if first.silent else "opaque"
         self._side.stats.redirected[why] += 1
-        self.looped = self._side.is_ours(self.transport)
+        self.looped = self._side.is_ours(self.transport, self.original)
         head = RequestHead()
         head.method, head.authority, head.opaque = b"CONNECT", self.original.encode(), True
         self._reader.buffer += first.take()

@@ -44,7 +44,7 @@ class UpstreamConnection(Upstream):
         self._reader = ResponseReader(self, limits)
         self._chunked = self._upgrading = self._paused = self._with_body = False
         self._keep = self._sent_all = True
-        self._ends: Ends = ("", 0)
+        self._ends: Ends = ("", 0, "")
 
     # -- asyncio
 
@@ -52,12 +52,14 @@ class UpstreamConnection(Upstream):
         self.transport = cast(asyncio.Transport, transport)
         name = transport.get_extra_info("sockname")
         if name:
-            self._ends = (name[0], name[1])
+            self._ends = (name[0], name[1], self._pool.address)
             self._pool.ours.add(self._ends)
 
     def data_received(self, data: bytes) -> None:
         if self.pipe is not None:
             self.pipe.data(self.transport, data)
+            if self.attempt is not None:
+                self.attempt.exchange.last_active = clock.now()
         elif self.attempt is None:
             self._unasked(data)
         else:
