@@ -142,6 +142,7 @@ class CoordinatorSource:
                 del self._wanted[question]  # nobody knows it: nothing to follow
             publish(told)
         self._open -= asked
+        self._covered &= self._wanted.keys()  # what is followed no more is in no later answer either
 
     async def _poll(self, asked: frozenset[Question], since: str | None) -> Answer | None:
         """None: more is wanted, start over. Raises ApiError, DiscoveryError."""
@@ -194,6 +195,7 @@ class CoordinatorSource:
             del self._wanted[question]
             self._open.discard(question)
         if old:
+            self._covered &= self._wanted.keys()
             for event in self._book.keep(self._wanted.keys()):
                 publish(event)
 

@@ -61,7 +61,8 @@ class Followed:
     def _event(self, number: int) -> EndpointsChanged:
         port = self.service.port(number)
         if port is None or self._slices is None:
-            return EndpointsChanged(self.host, number, None)
+            found = self.service.addresses(Port("", number))
+            return EndpointsChanged(self.host, number, None, found, portless=True)
         return EndpointsChanged(
             self.host,
             number,

@@ -95,6 +95,16 @@ async def test_what_the_server_does_not_know_is_unknown_and_not_asked_for_again(
         assert source._wanted == {}
 
 
+async def test_what_nobody_knew_is_answered_again_when_asked_again() -> None:
+    """A server holds a poll in which nothing is new: no question may ride on one that was answered and let go."""
+    async with Feed() as server, following(server.url) as (source, listener):
+        for asked in range(1, 4):
+            source.seek("tram", 80)
+            async with asyncio.timeout(3):
+                await listener.until(lambda times=asked: len(listener.said) == times)
+        assert set(listener.said) == {EndpointsChanged("tram", 80, None)}
+
+
 @pytest.mark.parametrize("host", ["api.example.com", "93.184.216.34", "2606:2800:220:1::1", "bus_1.x.y"])
 async def test_what_cannot_be_ours_is_answered_without_the_server(host: str) -> None:
     async with following("http://127.0.0.1:1") as (source, listener):

@@ -389,6 +389,20 @@ async def test_without_rights_everything_is_unknown_and_said_so(
         assert "403 Forbidden" in str(listener.failed[0])
 
 
+async def test_without_a_right_to_slices_whoever_asked_by_cluster_ip_or_without_a_port_is_answered(
+    double: ApiServer, tmp_path: Any
+) -> None:
+    service = await bus(double, "10.1.0.1")
+    token = tmp_path / "token"
+    token.write_text(double.allow([], inside={"default": [SERVICES]}))
+    async with following(double, token_file=str(token)) as (source, listener):
+        source.seek("bus", 80)
+        await listener.unknown("bus", 80)
+        told = listener.known["bus", 80]
+        assert told.endpoints is None
+        assert (told.portless, told.addresses) == (True, (f"{service}:80",))
+
+
 async def test_it_runs_again_where_it_was(kube: Cluster) -> None:
     await bus(kube, "10.1.0.1")
     async with following(kube) as (source, listener):
