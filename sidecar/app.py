@@ -88,6 +88,7 @@ class Sidecar:
         self.outbound = Outbound(around, self._resolver, self.inbound.congestion)
         self._strain = parts.strain(settings, self.inbound, self._bus)
         self._consent = Consent(self._strain.sources.fresh, settings.memory_hook)
+        self._health = AppHealth(settings.app_probes)
         self._admin = self._make_admin()
 
     # -- building
@@ -111,8 +112,7 @@ class Sidecar:
             )
         )
         registry.register(StrainMetrics(self._strain, self._bus, self._settings))
-        health = AppHealth(self._settings.app_probes)
-        registry.register(AppHealthMetrics(health))
+        registry.register(AppHealthMetrics(self._health))
         if self.inbound.door is not None:
             registry.register(InboundMetrics(self.inbound.door.gate, self._settings.workload))
         key = self._settings.mesh_key_bytes
@@ -125,7 +125,7 @@ class Sidecar:
             self.demand,
             lambda: self._strain.recorder.render("asked"),
             self._consent.negotiate,
-            Page(health).answer,
+            Page(self._health).answer,
         )
         return Admin(controls, registry, Verifier(key) if key else None)
 
@@ -239,6 +239,7 @@ class Sidecar:
         self._resolver.close()
         self._wheel.stop()
         await self._supervisor.stop()
+        await self._health.close()
         await self._admin.stop()
         if self._access_log is not None:
             self._access_log.close()

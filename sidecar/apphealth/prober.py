@@ -1,18 +1,18 @@
 """Asks the application what the kubelet would have asked, and remembers how it went.
 
-One probe at a time of each kind, whoever asks: the path is open to all and goes round the application's door, so a
-crowd there must cost the application no more than the kubelet does. Those who come meanwhile share the answer.
+One probe at a time of each kind and address, whoever asks: the path is open to all and goes round the application's
+door. Those who come meanwhile share the answer, and nobody who hangs up takes it away from the others: the kubelet
+waits for one probe, however many strangers ask.
 """
 
 import asyncio
 import logging
-import math
 import os
 from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from sidecar import clock, parsing
+from sidecar import parsing
 from sidecar.apphealth import grpchealth, httpget, tcpsocket
 from sidecar.apphealth.probes import Grpc, HttpGet, Probe, Verdict
 
@@ -21,8 +21,6 @@ HEAD_START_S: Final = 0.05
 
 SUCCEEDED: Final = "succeeded"
 FAILED: Final = "failed"
-ABANDONED: Final = "abandoned"
-"""Whoever asked hung up."""
 
 log = logging.getLogger("equilibrium")
 
@@ -48,40 +46,41 @@ class AppHealth:
         turn = self._turns.get(name)
         if turn is None:
             return None
-        asked = clock.now()
-        async with turn.lock:
-            if turn.host != host or turn.ended < asked:
-                turn.verdict = await self._run(turn.probe, host, agent)
-                turn.host, turn.ended = host, clock.now()
-                turn.tell()
-            return turn.verdict
+        running = turn.running.get(host)
+        if running is None:
+            loop = asyncio.get_running_loop()
+            running = turn.running[host] = loop.create_task(self._run(turn, host, agent))
+            running.add_done_callback(lambda _: turn.running.pop(host, None))
+        return await asyncio.shield(running)
 
-    async def _run(self, probe: Probe, host: str, agent: str) -> Verdict:
-        outcome = ABANDONED
-        try:
-            verdict = await _answer(probe, host, agent)
-            outcome = SUCCEEDED if verdict.ok else FAILED
-            return verdict
-        finally:
-            self.outcomes[probe.container, probe.which, outcome] += 1
+    async def _run(self, turn: "_Turn", host: str, agent: str) -> Verdict:
+        verdict = await _answer(turn.probe, host, agent)
+        outcome = SUCCEEDED if verdict.ok else FAILED
+        self.outcomes[turn.probe.container, turn.probe.which, outcome] += 1
+        turn.tell(verdict)
+        return verdict
+
+    async def close(self) -> None:
+        """Shutdown: those under way are asked no longer."""
+        running = [task for turn in self._turns.values() for task in turn.running.values()]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 class _Turn:
-    """One probe: whose turn it is, and what came of the last."""
+    """One probe: what is under way, by the address asked, and what came of the last."""
 
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
-        self.lock = asyncio.Lock()
-        self.host = ""
-        self.ended = -math.inf
-        self.verdict = Verdict(True, "not asked yet")
+        self.running: dict[str, asyncio.Task[Verdict]] = {}
         self._told = True
 
-    def tell(self) -> None:
+    def tell(self, verdict: Verdict) -> None:
         """When it turns: of a failed probe the kubelet shows people no more than our status."""
-        if self.verdict.ok != self._told:
-            self._told = self.verdict.ok
-            log.log(logging.INFO if self._told else logging.WARNING, "probe %s", self.verdict.said)
+        if verdict.ok != self._told:
+            self._told = verdict.ok
+            log.log(logging.INFO if self._told else logging.WARNING, "probe %s", verdict.said)
 
 
 async def _answer(probe: Probe, host: str, agent: str) -> Verdict:

@@ -7,9 +7,9 @@ import socket
 
 import pytest
 
-from sidecar.apphealth.prober import ABANDONED, FAILED, SUCCEEDED, AppHealth
+from sidecar.apphealth.prober import FAILED, SUCCEEDED, AppHealth
 from sidecar.apphealth.probes import Action, Grpc, HttpGet, Probe, TcpSocket
-from tests.program.wire import pods, split, until
+from tests.program.wire import pods, split
 from tests.proxy.pods import Call, Pod, answer_ok, hang, status
 
 AGENT = "kube-probe/1.36"
@@ -25,7 +25,7 @@ def of(pod: Pod, timeout_s: float = 5.0) -> AppHealth:
 
 
 def counts(asked: AppHealth) -> dict[str, int]:
-    return {outcome: asked.outcomes["app", "readyz", outcome] for outcome in (SUCCEEDED, FAILED, ABANDONED)}
+    return {outcome: asked.outcomes["app", "readyz", outcome] for outcome in (SUCCEEDED, FAILED)}
 
 
 async def test_a_verdict_says_which_probe_what_was_asked_and_what_came_back() -> None:
@@ -77,7 +77,7 @@ async def test_an_application_that_hangs_has_failed_when_its_time_is_over(kind: 
         verdict = await asked.ask(NAME, "127.0.0.1", AGENT)
         assert verdict is not None
         assert (verdict.ok, verdict.said.rpartition(": ")[2]) == (False, "no answer within 0.1 s")
-        assert counts(asked) == {SUCCEEDED: 0, FAILED: 1, ABANDONED: 0}
+        assert counts(asked) == {SUCCEEDED: 0, FAILED: 1}
         await asyncio.wait_for(left.wait(), 5)
 
 
@@ -107,7 +107,7 @@ async def test_a_crowd_costs_the_application_one_probe_and_shares_its_answer() -
         verdicts = await crowd
         assert {verdict.ok for verdict in verdicts if verdict is not None} == {True}
         assert len(pod.calls) == 1
-        assert counts(asked) == {SUCCEEDED: 1, FAILED: 0, ABANDONED: 0}
+        assert counts(asked) == {SUCCEEDED: 1, FAILED: 0}
 
 
 async def test_who_asks_later_gets_an_answer_of_its_own() -> None:
@@ -136,19 +136,7 @@ async def test_another_address_of_the_pod_is_another_question() -> None:
     assert (first.ok, second.ok) == (True, False), "it listens on one of them"
 
 
-async def test_when_whoever_asks_leaves_the_application_is_left_too() -> None:
-    async with pods(hang) as [pod]:
-        asked = of(pod)
-        asking = asyncio.ensure_future(asked.ask(NAME, "127.0.0.1", AGENT))  # noqa: TID251 (awaited below)
-        await pod.asked.wait()
-        asking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asking
-        await asyncio.wait_for(pod.gone.wait(), 5)
-        assert counts(asked) == {SUCCEEDED: 0, FAILED: 0, ABANDONED: 1}
-
-
-async def test_the_next_in_turn_asks_anew_when_the_one_before_left() -> None:
+async def test_strangers_who_hang_up_take_the_answer_from_nobody() -> None:
     release = asyncio.Event()
 
     async def slow(call: Call) -> None:
@@ -157,18 +145,30 @@ async def test_the_next_in_turn_asks_anew_when_the_one_before_left() -> None:
 
     async with pods(slow) as [pod]:
         asked = of(pod)
-        first, second = (
-            asyncio.ensure_future(asked.ask(NAME, "127.0.0.1", AGENT))  # noqa: TID251 (awaited below)
-            for _ in range(2)
-        )
+        stranger = asyncio.ensure_future(asked.ask(NAME, "127.0.0.1", AGENT))  # noqa: TID251 (awaited below)
         await pod.asked.wait()
-        first.cancel()
-        await until(lambda: len(pod.calls) == 2, "the second asks")
+        kubelet = asyncio.ensure_future(asked.ask(NAME, "127.0.0.1", AGENT))  # noqa: TID251 (awaited below)
+        await asyncio.sleep(0)
+        stranger.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await stranger
         release.set()
-        verdict = await second
+        verdict = await kubelet
         assert verdict is not None
         assert verdict.ok
-        assert first.cancelled()
+        assert len(pod.calls) == 1
+        assert counts(asked) == {SUCCEEDED: 1, FAILED: 0}
+
+
+async def test_at_the_end_those_under_way_are_left() -> None:
+    async with pods(hang) as [pod]:
+        asked = of(pod)
+        asking = asyncio.ensure_future(asked.ask(NAME, "127.0.0.1", AGENT))  # noqa: TID251 (awaited below)
+        await pod.asked.wait()
+        await asked.close()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await asyncio.wait_for(pod.gone.wait(), 5)
 
 
 async def test_only_a_turn_is_logged(caplog: pytest.LogCaptureFixture) -> None:

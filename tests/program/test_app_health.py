@@ -95,23 +95,20 @@ async def test_the_pods_own_address_is_the_one_the_kubelet_came_by(tmp_path: Pat
                 assert (await ask(f"127.0.0.1:{port}", asked("livez"))).status == 503
 
 
-async def test_who_hangs_up_is_not_worked_for(tmp_path: Path) -> None:
+async def test_a_sidecar_told_to_stop_does_not_wait_for_an_application_that_hangs(tmp_path: Path) -> None:
     async with pods(hang) as [pod]:
         document = json.dumps(
             {"app/livez": {"httpGet": {"port": split(pod.address)[1]}, "timeoutSeconds": 600}}
         )
-        async with program(tmp_path, discovery(), APP_PROBES=document) as sidecar:
-            async with client(sidecar.admin) as kubelet:
-                kubelet.writer.write(asked("livez"))
-                await asyncio.wait_for(pod.asked.wait(), 5)
-            await asyncio.wait_for(pod.gone.wait(), 5)
-
-            async def abandoned() -> bool:
-                return (await scrape(sidecar.admin)).total(
-                    "equilibrium_app_probes_total", outcome="abandoned"
-                ) == 1
-
-            await until(abandoned, "it is counted")
+        async with (
+            program(tmp_path, discovery(), APP_PROBES=document) as sidecar,
+            client(sidecar.admin) as kubelet,
+        ):
+            kubelet.writer.write(asked("livez"))
+            await asyncio.wait_for(pod.asked.wait(), 5)
+            sidecar.terminate()
+            await asyncio.wait_for(pod.gone.wait(), 10)
+            assert await sidecar.exit_status() == 0
 
 
 async def test_a_thousand_probes_leave_no_files_and_little_memory_behind(tmp_path: Path) -> None:
