@@ -1,5 +1,6 @@
 """The application in a pod: which container it is, where it listens, and which of its ports can be caught by name."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -11,6 +12,8 @@ Json = dict[str, Any]
 
 DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 _HOOKS: Final = ("postStart", "preStop")
+_HTTP: Final = re.compile(r"(http|web)(-[a-z0-9-]+)?")
+"""As Istio and Linkerd read port names; `http2` and `https` are not HTTP/1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +44,20 @@ def first_port(container: Json) -> int | None:
 
 
 def movable_port(spec: Json) -> NamedPort | None:
-    """The first named TCP port whose name only Services (and other selectors) go by.
+    """The first TCP port that its name says speaks HTTP/1, and whose name only Services (and other selectors) go by.
 
-    A name that two containers share stays: it would still be found in the other. So does one that the kubelet goes by,
-    which looks only inside the container.
+    What is dialled at the sidecar by name is read as HTTP/1: gRPC, TLS or a database there would be cut off. A name
+    that two containers share stays: it would still be found in the other. So does one that the kubelet goes by, which
+    looks only inside the container.
     """
     containers = spec["containers"]
     names = Counter(port.get("name") for each in _all(spec) for port in each.get("ports") or ())
     for container in containers:
         for index, port in _tcp(container):
-            name = port.get("name")
-            if name and names[name] == 1 and name not in _kubelet_names(container):
+            name = port.get("name") or ""
+            if not _HTTP.fullmatch(name) or names[name] != 1:
+                continue
+            if name not in _kubelet_names(container):
                 return NamedPort(container["name"], index, name, port["containerPort"])
     return None
 

@@ -24,7 +24,9 @@ def test_there_is_nothing_privileged():
 
 def test_containers_are_told_of_the_proxy_after_their_own_variables():
     said = ask(pod(NONE, container={"env": [{"name": "A", "value": "1"}]}))
-    proxy, direct = "http://127.0.0.1:15401", "localhost,127.0.0.1,::1"
+    proxy, direct = "http://127.0.0.1:15401", env(said)["NO_PROXY"]
+    assert direct.split(",")[:3] == ["localhost", "127.0.0.1", "::1"]
+    assert "169.254.169.254" in direct.split(","), "a cloud's credentials are no proxy's business"
     expected = {"A": "1", "HTTP_PROXY": proxy, "http_proxy": proxy, "NO_PROXY": direct, "no_proxy": direct}
     assert list(env(said).items()) == list(expected.items())
     assert said.env["UNKNOWN"] == "passthrough"
@@ -35,6 +37,29 @@ def test_a_container_that_chooses_its_proxy_itself_is_left_alone_with_a_warning(
     said = ask(pod(NONE, container={"env": [{"name": name, "value": "x"}]}))
     assert env(said) == {name: "x"}
     assert any(f"container app sets {name} itself" in text for text in said.warnings)
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        {"livenessProbe": {"exec": {"command": ["wget", "-q", "-O-", "http://localhost:8080/"]}}},
+        {"lifecycle": {"preStop": {"exec": {"command": ["wget", "http://localhost/stop"]}}}},
+    ],
+    ids=["probe", "hook"],
+)
+def test_a_container_whose_probes_or_hooks_run_commands_is_not_told_and_its_owner_is(checks):
+    """They inherit the variables, and BusyBox wget asks a proxy for localhost, too."""
+    said = ask(pod(NONE, container=checks))
+    assert env(said) == {}
+    assert any("runs a command" in text for text in said.warnings)
+
+
+@pytest.mark.parametrize("name", ["grpc", "https", "http2", "postgres", "webhook"])
+def test_a_port_whose_name_does_not_say_http_stays(name):
+    """What is dialled at the sidecar by name is read as HTTP/1: anything else would be cut off."""
+    said = ask(pod(NONE, container={"ports": [{"name": name, "containerPort": 50051}]}))
+    assert said.container("app")["ports"] == [{"name": name, "containerPort": 50051}]
+    assert any("no inbound at all" in text for text in said.warnings)
 
 
 def test_init_containers_are_not_told():
