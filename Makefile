@@ -26,7 +26,7 @@ SOURCES := $(shell find sidecar injector coordinator loadtest -name '*.py') setu
 
 .PHONY: packages
 packages:
-	@./deploy/debian-packages haproxy:haproxy nginx:nginx-light wrk:wrk dnsmasq:dnsmasq-base iptables:iptables ip:iproute2 kubectl:kubernetes-client shellcheck:shellcheck
+	@./deploy/debian-packages haproxy:haproxy nginx:nginx-light wrk:wrk dnsmasq:dnsmasq-base iptables:iptables ip:iproute2 kubectl:kubernetes-client shellcheck:shellcheck psql:postgresql
 
 demo: setup ## UrbanMoveMS on a local mesh, faults in turn, with and without Equilibrium (5 min; ARGS=--quick: 2)
 	@$(PY) -m loadtest.demo $(ARGS)
