@@ -53,8 +53,14 @@ def write(documents: Iterable[tuple[Document, object]]) -> str:
             text = f"---\n{scalars.dump(value)}"
         elif parts and not text.startswith("---"):
             text = f"---\n{text}"
-        parts.append(text if text.endswith("\n") else f"{text}\n")
+        parts.append(text if text.endswith("\n") else _ended(text, value))
     return "".join(parts)
+
+
+def _ended(text: str, value: object) -> str:
+    """With a line end; written anew where that would become part of the value, as it does of a block scalar's."""
+    ended = f"{text}\n"
+    return ended if repr(_yaml(ended, 0)) == repr(value) else f"---\n{scalars.dump(value)}"
 
 
 def _yaml(text: str, line: int) -> Any:

@@ -160,4 +160,15 @@ def test_any_text_is_documents_or_a_mistake(text: str) -> None:
         documents = manifests.read(text)
     except ManifestError:
         return
-    manifests.write((document, document.value) for document in documents)
+    written = manifests.write((document, document.value) for document in documents)
+    again = [repr(document.value) for document in manifests.read(written)]
+    assert again == [repr(document.value) for document in documents], "what nobody changed reads the same"
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["alone", "before another file"])
+def test_a_block_scalar_at_the_end_of_a_file_without_a_line_end_gains_none(others: int) -> None:
+    documents = manifests.read("data:\n  key: |\n    value")
+    assert documents[0].value == {"data": {"key": "value"}}
+    documents += manifests.read("kind: Pod\n") * others
+    written = manifests.write((document, document.value) for document in documents)
+    assert [each.value for each in manifests.read(written)] == [each.value for each in documents]
