@@ -1,1 +1,4 @@
-"""The optional third program: endpoint feed, advice, CPU market. Arrives later (docs/roadmap.md)."""
+"""The optional third program: clears a CPU market on every node and resizes pods in place, with their consent.
+
+When it dies nothing gets worse: pods keep what they have.
+"""

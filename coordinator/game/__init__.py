@@ -1,0 +1,1 @@
+"""The resource games: pure mathematics, no clock, no I/O."""

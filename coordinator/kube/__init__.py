@@ -1,0 +1,1 @@
+"""What the coordinator says to a Kubernetes API server: the actuator, the lease, what there is."""
