@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lab bench scenarios fuzz manifests images kind-demo lock clean
+.PHONY: help setup demo test check lab bench scenarios experiments fuzz manifests images kind-demo lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
@@ -26,7 +26,7 @@ SOURCES := $(shell find sidecar injector coordinator loadtest -name '*.py') setu
 
 .PHONY: packages
 packages:
-	@./deploy/debian-packages haproxy:haproxy nginx:nginx-light wrk:wrk dnsmasq:dnsmasq-base iptables:iptables ip:iproute2 kubectl:kubernetes-client shellcheck:shellcheck psql:postgresql
+	@./deploy/debian-packages haproxy:haproxy nginx:nginx-light wrk:wrk dnsmasq:dnsmasq-base iptables:iptables ip:iproute2 kubectl:kubernetes-client shellcheck:shellcheck psql:postgresql prometheus:prometheus promtool:prometheus
 
 demo: setup ## UrbanMoveMS on a local mesh, faults in turn, with and without Equilibrium (5 min; ARGS=--quick: 2)
 	@$(PY) -m loadtest.demo $(ARGS)
@@ -48,6 +48,9 @@ bench: setup ## against Envoy, HAProxy, nginx and an aiohttp proxy, interleaved 
 
 scenarios: setup ## floods, overload, bids, adversaries on real processes, with and without policing (ARGS=--quick: in short)
 	@$(PY) -m loadtest.scenarios $(ARGS)
+
+experiments: setup ## the CPU market on a node that really throttles: spike, noisy neighbour, budgets, memory (root; ARGS=--quick: in short)
+	@$(PY) -m loadtest.experiments $(ARGS)
 
 fuzz: setup ## coverage-guided fuzzing of both parsers (ARGS="--seconds 600"), then 10,000 random pods through the injector
 	@$(PY) -m tests.fuzz $(ARGS)
