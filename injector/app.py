@@ -18,7 +18,6 @@ from typing import Final
 
 from injector.certs.custody import Custody, Directory, Own
 from injector.certs.tls import Identity
-from injector.events import Recorder
 from injector.metrics import Metrics
 from injector.server import Health, Listener, Reviews
 from injector.settings import Address, Settings
@@ -26,6 +25,7 @@ from sidecar import clock, parsing
 from sidecar.errors import EquilibriumError
 from sidecar.kube.access import Access, in_cluster
 from sidecar.kube.client import Client
+from sidecar.kube.events import Recorder
 from sidecar.supervise import Supervisor
 
 FIRST_CERTIFICATE_S: Final = 2.0
@@ -59,11 +59,16 @@ class Injector:
         self._metrics = Metrics()
         self._identity = Identity(self._metrics)
         self._client = Client(reach) if reach is not None else None
-        self._recorder = Recorder(self._client, socket.gethostname()) if self._client is not None else None
+        self._recorder = self._make_recorder()
         self._custody = self._make_custody()
         self._reviews = Reviews(settings.template, self._metrics, self._recorder, self._stop.is_set)
         self._webhook = Listener(self._reviews.routes())
         self._health = Listener(Health(self._metrics, self.not_ready).routes())
+
+    def _make_recorder(self) -> Recorder | None:
+        if self._client is None:
+            return None
+        return Recorder(self._client, "equilibrium-injector", socket.gethostname())
 
     def _make_custody(self) -> Custody:
         settings = self._settings

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from sidecar.errors import EquilibriumError
+from sidecar.kube.notes import shorten
 
 API_VERSION: Final = "admission.k8s.io/v1"
 LONGEST_WARNING: Final = 256
@@ -103,11 +104,5 @@ def _review(response: Json, warnings: tuple[str, ...]) -> bytes:
     if warnings:
         # one line each: they travel in HTTP headers
         lines = (" ".join(f"equilibrium: {text}".split()) for text in dict.fromkeys(warnings))
-        response["warnings"] = [shorten(line) for line in lines]
+        response["warnings"] = [shorten(line, LONGEST_WARNING) for line in lines]
     return orjson.dumps({"apiVersion": API_VERSION, "kind": "AdmissionReview", "response": response})
-
-
-def shorten(text: str, most: int = LONGEST_WARNING) -> str:
-    """At most so many bytes of UTF-8, with dots where something is missing."""
-    data = text.encode(errors="replace")
-    return text if len(data) <= most else data[: most - 3].decode(errors="ignore") + "..."

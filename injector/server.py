@@ -16,12 +16,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from injector import journal
-from injector.events import Recorder
 from injector.metrics import Metrics
 from injector.template import Template
 from injector.webhook import answer
 from sidecar import clock
 from sidecar.families import on_both
+from sidecar.kube.events import Recorder
 
 LARGEST_BODY: Final = 3 * 1024 * 1024
 """What an API server takes itself: no object that is stored is larger."""

@@ -9,9 +9,9 @@ from typing import Any
 from injector import review
 from injector.mutation import decision, mutate, notes, patch, rollout, workload
 from injector.mutation.foresight import Foresight
-from injector.mutation.notes import Note
 from injector.review import Malformed, Request
 from injector.template import Template
+from sidecar.kube.notes import Note
 
 Json = dict[str, Any]
 

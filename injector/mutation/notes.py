@@ -1,36 +1,18 @@
 """What the owner of a pod is told as a Kubernetes Event: `kubectl describe` of the workload shows it."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from injector import review
 from injector.mutation import owner
+from sidecar.kube.notes import Note, shorten
 
 Json = dict[str, Any]
-
-LONGEST_MESSAGE = 1024
-"""Bytes that an Event takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """An Event to be written about an object."""
-
-    kind: str
-    api_version: str
-    name: str
-    namespace: str
-    uid: str
-    """Empty for an object that does not exist yet."""
-    type: Literal["Normal", "Warning"]
-    reason: Literal["Injected", "InjectionSkipped", "InjectionDenied"]
-    message: str
+Reason = Literal["Injected", "InjectionSkipped", "InjectionDenied"]
 
 
 def about_pod(
     pod: Json,
     namespace: str,
-    reason: Literal["Injected", "InjectionSkipped", "InjectionDenied"],
+    reason: Reason,
     message: str,
 ) -> Note:
     """About whatever made the pod, which outlives it and is what people look at; else about the pod."""
@@ -48,7 +30,7 @@ def about_pod(
         uid=involved.get("uid") or "",
         type="Normal" if reason == "Injected" else "Warning",
         reason=reason,
-        message=review.shorten(message, LONGEST_MESSAGE),
+        message=shorten(message),
     )
 
 
@@ -65,5 +47,5 @@ def about_workload(workload: Json, namespace: str, message: str) -> Note | None:
         uid=metadata["uid"],
         type="Warning",
         reason="InjectionDenied",
-        message=review.shorten(message, LONGEST_MESSAGE),
+        message=shorten(message),
     )

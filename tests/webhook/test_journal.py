@@ -6,9 +6,9 @@ import logging
 import pytest
 
 from injector import journal
-from injector.journal import Lines
-from injector.mutation.notes import Note
 from injector.webhook import Answer
+from sidecar.jsonlog import Lines
+from sidecar.kube.notes import Note
 
 OWNER = Note("ReplicaSet", "apps/v1", "web-6f7", "shop", "u", "Normal", "Injected", "sidecar injected")
 

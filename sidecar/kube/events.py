@@ -1,8 +1,8 @@
-"""What the owner of a pod is told, as Kubernetes Events: off the path of reviews, and never more than best effort.
+"""What people are told about an object, as Kubernetes Events: off everybody's path, and never more than best effort.
 
-Reviews put notes in and go on. The same words to the same object within ten minutes are one Event, whose count is
-brought up to date every half minute; at most ten are written a second. What does not fit, or the API server does not
-take, is counted and forgotten.
+Whoever has something to say puts a note in and goes on. The same words to the same object within ten minutes are one
+Event, whose count is brought up to date every half minute; at most ten are written a second. What does not fit, or the
+API server does not take, is counted and forgotten.
 """
 
 import asyncio
@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from injector.mutation.notes import Note
 from sidecar import clock
 from sidecar.kube.errors import ApiError
+from sidecar.kube.notes import Note
 
-COMPONENT: Final = "equilibrium-injector"
 MOST_PENDING: Final = 256
 MOST_KNOWN: Final = 1024
 AGGREGATE_S: Final = 600.0
@@ -50,18 +49,21 @@ class Told:
 
 
 class Recorder:
-    """Takes notes at once, writes Events behind. `counts`: sent, dropped (no room, nobody to tell), failed."""
+    """Takes notes at once, writes Events behind, in the name of `component` (the program) and `instance` (its pod).
+
+    `counts`: sent, dropped (no room, nobody to tell), failed."""
 
     def __init__(
         self,
         api: Api,
+        component: str,
         instance: str,
         *,
         now: Callable[[], float] = clock.wall_s,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._api = api
-        self._instance = instance
+        self._speaker = component, instance
         self._now = now
         self._sleep = sleep
         self._pending: OrderedDict[Note, int] = OrderedDict()
@@ -113,7 +115,7 @@ class Recorder:
         if told is None or now_s - told.first_s >= AGGREGATE_S or not await self._counted(note, told, count):
             # A name yet to be generated ends in '-', which no name may, even less in front of a '.'.
             told = Told(f"{note.name[:236].rstrip('-.')}.{secrets.token_hex(8)}", count, now_s, now_s)
-            await self._api.request("POST", _path(note), body=event(note, told, now_s, self._instance))
+            await self._api.request("POST", _path(note), body=event(note, told, now_s, *self._speaker))
             self._known[note] = told
             if len(self._known) > MOST_KNOWN:
                 self._known.popitem(last=False)
@@ -133,7 +135,7 @@ class Recorder:
         return True
 
 
-def event(note: Note, told: Told, now_s: float, instance: str) -> Mapping[str, Any]:
+def event(note: Note, told: Told, now_s: float, component: str, instance: str) -> Mapping[str, Any]:
     """The Event object (core/v1)."""
     return {
         "apiVersion": "v1",
@@ -152,8 +154,8 @@ def event(note: Note, told: Told, now_s: float, instance: str) -> Mapping[str, A
         "count": told.count,
         "firstTimestamp": _stamp(told.first_s),
         "lastTimestamp": _stamp(now_s),
-        "source": {"component": COMPONENT},
-        "reportingComponent": COMPONENT,
+        "source": {"component": component},
+        "reportingComponent": component,
         "reportingInstance": instance,
     }
 
