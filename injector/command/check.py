@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from injector.command import findings, kubeconfig, observation, subject
+from injector.command import findings, observation, subject
 from injector.command.findings import Finding, Report
-from injector.command.kubeconfig import Way
 from injector.command.options import taking
 from injector.command.subject import Subject
 from sidecar.errors import ConfigError
-from sidecar.kube.access import MOUNT, Access, in_cluster
+from sidecar.kube import kubeconfig
+from sidecar.kube.access import Access
 from sidecar.kube.client import ApiError, Client
 from sidecar.parsing import ParseError, unfit
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(str(error), 2)
     with tempfile.TemporaryDirectory(prefix="equilibrium-") as folder:
         try:
-            way = _way(given, Path(folder))
+            way = kubeconfig.find(given.server, given.kubeconfig, given.context, os.environ, Path(folder))
             return asyncio.run(_check(way.access, candidates, given.namespace or way.namespace))
         except (ConfigError, ApiError) as error:
             return _failed(str(error), findings.TROUBLE)
@@ -78,18 +78,6 @@ def _failed(text: str, status: int) -> int:
     for line in text.splitlines():
         print(f"equilibrium-inject check: {line}", file=sys.stderr)
     return status
-
-
-def _way(given: argparse.Namespace, folder: Path) -> Way:
-    """--server as it is; a kubeconfig where there is one; else as a pod. Raises ConfigError."""
-    if given.server is not None:
-        return Way(Access(given.server), "default")
-    files = kubeconfig.paths(given.kubeconfig, os.environ)
-    chosen = given.kubeconfig or given.context
-    if not chosen and "KUBERNETES_SERVICE_HOST" in os.environ and not any(file.exists() for file in files):
-        own = Path(MOUNT, "namespace")
-        return Way(in_cluster(os.environ), own.read_text().strip() if own.exists() else "default")
-    return kubeconfig.read(files, given.context, folder)
 
 
 def _parser() -> argparse.ArgumentParser:

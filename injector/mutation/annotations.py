@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from injector.mutation import loopback, opt_in, ports
+from sidecar import annotations as sizes
 from sidecar import contract, parsing
 from sidecar.parsing import ParseError, unfit
 from sidecar.policy import quantities
@@ -41,13 +42,12 @@ def _words(*words: str) -> Callable[[str], str]:
 
 def parse_budget(text: str) -> str:
     """A whole number above 0."""
-    return str(parsing.parse_count(1)(text))
+    return str(sizes.parse_budget(text))
 
 
 def parse_cpu(text: str) -> str:
     """CPU of at least 1m, as written."""
-    if quantities.parse_quantity(text, 1000) < 1:
-        raise unfit("not above 0", "at least 1m")
+    sizes.parse_cpu(text)
     return text
 
 
@@ -68,10 +68,11 @@ def parse_image(text: str) -> str:
 SETTINGS: Final = (
     Setting("strategy", _words("balanced", "aggressive-learning", "conservative", "none")),
     Setting("mode", _words("active", "observe")),
-    Setting("budget", parse_budget, alias="mbcas.budget"),
-    Setting("min-cpu", parse_cpu, alias="mbcas.minCPU"),
-    Setting("max-cpu", parse_cpu, alias="mbcas.maxCPU"),
+    Setting("budget", parse_budget, alias=sizes.ALIASES[sizes.BUDGET]),
+    Setting("min-cpu", parse_cpu, alias=sizes.ALIASES[sizes.MIN_CPU]),
+    Setting("max-cpu", parse_cpu, alias=sizes.ALIASES[sizes.MAX_CPU]),
     Setting("resize", _words("true", "false")),
+    Setting("resize-policy", _words(*sizes.POLICIES)),
     Setting("memory-hook", loopback.parse_hook),
     Setting("usage-url", loopback.parse_url),
     Setting("intercept", _words("iptables", "none")),

@@ -78,6 +78,8 @@ class Reflector:
         self._told: tuple[int, str] | None = None
         self.synced = False
         """It has been listed at least once."""
+        self.heard_at: float | None = None
+        """When the server last said anything that was understood, by `now`."""
 
     def __repr__(self) -> str:
         return f"Reflector({self._path}, version={self._version}, synced={self.synced})"
@@ -93,14 +95,18 @@ class Reflector:
                 self._backoff.reset()
             await self._sleep(self._delay_s(error))
 
+    async def once(self) -> None:
+        """List and do not watch. Raises `ApiError`."""
+        self._version = await self._list()
+        self.synced = True
+        self._well()
+
     async def _once(self) -> ApiError | None:
         """One list where needed and one watch; how it ended."""
         try:
             if self._version is None:
-                self._version = await self._list()
-                self.synced = True
-                self._well()
-            await self._watch(self._version)
+                await self.once()
+            await self._watch(self._version or "")
         except ApiError as error:
             if error.reason != UNREACHABLE:
                 self._version = None
@@ -136,6 +142,7 @@ class Reflector:
     def _well(self) -> None:
         self._heard = True
         self._told = None
+        self.heard_at = self._now()
 
     def _report(self, error: ApiError) -> None:
         if not error.gone and self._told != (error.status, error.reason):

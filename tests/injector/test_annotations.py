@@ -19,6 +19,7 @@ BAD = {
     "min-cpu": ["100x", "0", "-1", "", "1 0"],
     "max-cpu": ["1,5"],
     "resize": ["yes"],
+    "resize-policy": ["limit", ""],
     "memory-hook": [
         "signal:KILL",
         "http://10.0.0.1:80/",

@@ -124,6 +124,7 @@ SETTINGS = {
     "min-cpu": ["100m"],
     "max-cpu": ["2"],
     "resize": ["true"],
+    "resize-policy": ["limits", "requests", "both"],
     "memory-hook": ["http://127.0.0.1:9009/", "reclaim"],
     "usage-url": ["http://localhost:80/metrics"],
     "intercept": ["iptables", "none", "none"],

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from injector.command import kubeconfig
 from sidecar.errors import ConfigError
+from sidecar.kube import kubeconfig
 from sidecar.kube.access import Access
 
 Json = dict[str, Any]

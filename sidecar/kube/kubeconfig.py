@@ -1,5 +1,6 @@
-"""A kubeconfig, in its common forms, into how to reach an API server: tokens, client certificates, files or data.
+"""How a command of ours finds an API server: by its URL, a kubeconfig in its common forms, or as a pod does.
 
+Of a kubeconfig: tokens and client certificates, as files or data.
 What runs programs or talks to clouds (`exec`, `auth-provider`) is left to kubectl: `kubectl proxy` makes it plain.
 """
 
@@ -13,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from sidecar.errors import ConfigError
-from sidecar.kube.access import Access
+from sidecar.kube.access import MOUNT, Access, in_cluster
 
 Json = dict[str, Any]
 
@@ -33,6 +34,23 @@ class Way:
 
     access: Access
     namespace: str
+
+
+def find(
+    server: str | None, given: str | None, context: str | None, environ: Mapping[str, str], folder: Path
+) -> Way:
+    """A server's URL as it is; a kubeconfig where there is one; else as a pod. `folder`: as for `read`.
+
+    Raises `ConfigError`.
+    """
+    if server is not None:
+        return Way(Access(server), "default")
+    files = paths(given, environ)
+    chosen = given or context
+    if not chosen and "KUBERNETES_SERVICE_HOST" in environ and not any(file.exists() for file in files):
+        own = Path(MOUNT, "namespace")
+        return Way(in_cluster(environ), own.read_text().strip() if own.exists() else "default")
+    return read(files, context, folder)
 
 
 def paths(given: str | None, environ: Mapping[str, str]) -> list[Path]:
