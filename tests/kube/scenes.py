@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from tests.kube.recorded import transcript
-from tests.support.kube import ApiServer, Controllers, Hook
+from tests.kube.recorded import normal, send, started, transcript
+from tests.support.kube import ApiServer, Controllers, Hook, ResizingKubelet
 from tests.support.kube.hook import POD_RULE, allowed, denied
 
 Object = dict[str, Any]
@@ -149,3 +149,100 @@ async def bus(api: ApiServer) -> AsyncIterator[Bus]:
         scene = Bus(api, controllers)
         await scene.start()
         yield scene
+
+
+RESIZES = (
+    "resize-limits-cpu-strategic-ok",
+    "resize-dry-run-ok",
+    "resize-requests-ok",
+    "resize-both-ok",
+    "resize-memory-limit-decrease",
+    "resize-image-change-is-ignored-200",
+    "resize-json-patch-ok",
+    "resize-server-side-apply-ok",
+)
+"""Of one pod, in the order in which they were recorded."""
+
+
+async def node(api: ApiServer, cpu: str = "4") -> None:
+    """The one the recorded pods are on, without a kubelet."""
+    amounts = {"cpu": cpu, "memory": "8Gi"}
+    metadata = {"name": "node-a"}
+    made = await api.create({"apiVersion": "v1", "kind": "Node", "metadata": metadata})
+    status = {"capacity": amounts, "allocatable": amounts}
+    await api.update(made | {"status": status}, subresource="status")
+
+
+async def resized(api: ApiServer, *, before: str = "") -> None:
+    """The pod after all resizes that were recorded before one, or after all."""
+    await node(api)
+    await started(api)
+    for name in RESIZES:
+        if name == before:
+            return
+        assert (await send(api, transcript(name))).status == 200
+
+
+ENFORCED = tuple(
+    f"kubelet-resize-{name}"
+    for name in (
+        *("up-applied", "down-applied", "odd-millicores", "memory-up-applied"),
+        *("memory-below-usage", "memory-back", "deferred", "deferred-reverted"),
+    )
+)
+"""What the recorded kubelet did with one pod, in this order."""
+ENFORCED_POD = "bus-service-7b9cdc7547-l7ng4"
+USED_BYTES = 10420224
+RECORDED_CONDITIONS = ("PodResizePending", "PodResizeInProgress", "Ready")
+
+
+class Enforcing:
+    """The pod on a node of two CPUs, beside one that has 100m of them."""
+
+    def __init__(self, api: ApiServer, kubelet: ResizingKubelet):
+        self._api = api
+        self.kubelet = kubelet
+
+    async def until(self, name: str) -> None:
+        """Up to the exchange of this name, which is yet to come."""
+        for pod in ("another", ENFORCED_POD):
+            await self._api.create(_on_node(pod))
+        await self._resize({"limits": {"cpu": "250m"}})  # the recording begins at the second generation
+        self.kubelet.usage_bytes[ENFORCED_POD] = USED_BYTES
+        for each in ENFORCED[: ENFORCED.index(name)]:
+            assert (await send(self._api, transcript(each))).status == 200
+            await self.kubelet.settled()
+
+    async def _resize(self, resources: Object) -> None:
+        await self.kubelet.settled()
+        patch = {"spec": {"containers": [{"name": "app", "resources": resources}]}}
+        await self._api.patch("Pod", "default", ENFORCED_POD, patch, subresource="resize")
+        await self.kubelet.settled()
+
+
+@contextlib.asynccontextmanager
+async def enforcing(api: ApiServer) -> AsyncIterator[Enforcing]:
+    async with ResizingKubelet(api, node_cpu="2") as kubelet:
+        yield Enforcing(api, kubelet)
+
+
+def _on_node(name: str) -> Object:
+    pod: Object = transcript("pod-create")["request"]["body"]
+    pod["metadata"]["name"] = name
+    return pod
+
+
+def cut(pod: Object) -> Any:
+    """To what was recorded of pods on a real node."""
+    status = pod["status"]
+    conditions = [each for each in status["conditions"] if each["type"] in RECORDED_CONDITIONS]
+    for condition in conditions:
+        condition["lastProbeTime"] = condition["lastProbeTime"] and "time"
+    containers = [
+        {key: each[key] for key in ("name", "restartCount", "ready", "allocatedResources", "resources")}
+        for each in status["containerStatuses"]
+    ]
+    told = {key: status[key] for key in ("phase", "qosClass", "observedGeneration")}
+    told |= {"conditions": conditions, "containerStatuses": containers}
+    spec = [{key: each[key] for key in ("name", "resources")} for each in pod["spec"]["containers"]]
+    return normal({"generation": pod["metadata"]["generation"], "spec": spec, "status": told})

@@ -1,4 +1,4 @@
-"""Recorded exchanges, replayed: every one of them here and in the files beside, or in the table with a reason."""
+"""Recorded exchanges, replayed: every one of them, here and in the files beside."""
 
 import json
 from pathlib import Path
@@ -12,11 +12,10 @@ from tests.support.kube.hook import allowed
 pytestmark = pytest.mark.kube
 
 
-def test_every_transcript_is_replayed_or_says_why_not():
+def test_every_transcript_is_replayed():
     webhook = [f"pod-create-webhook-{name}" for name in replayed.WEBHOOK]
-    by_kind = [*replayed.AS_RECORDED, *webhook, *replayed.ON_THE_POD, *replayed.REVIEWS]
-    assert sorted([*by_kind, *replayed.BY_A_TEST_OF_ITS_OWN, *replayed.NOT_REPLAYED]) == names()
-    assert all(replayed.NOT_REPLAYED.values())
+    by_kind = [*replayed.AS_RECORDED, *webhook, *scenes.RESIZES, *scenes.ENFORCED, *replayed.REVIEWS]
+    assert sorted([*by_kind, *replayed.BY_A_TEST_OF_ITS_OWN]) == names()
     tests = "".join(file.read_text() for file in Path(__file__).parent.glob("test_transcripts*.py"))
     assert [name for name in replayed.BY_A_TEST_OF_ITS_OWN if f'"{name}"' not in tests] == []
 
@@ -25,13 +24,6 @@ def test_every_transcript_is_replayed_or_says_why_not():
 async def test_the_answer_is_the_recorded_one(double, name):
     recorded = transcript(name)
     same(await send(double, recorded), recorded)
-
-
-@pytest.mark.parametrize("name", replayed.ON_THE_POD)
-async def test_a_patch_is_refused_as_recorded(double, name):
-    recorded = transcript(name)
-    await started(double)
-    same(await send(double, recorded, path=recorded["request"]["path"].removesuffix("/resize")), recorded)
 
 
 async def test_without_a_token_nobody_is_served(double):

@@ -4,6 +4,7 @@ from tests.support.kube.cluster import Cluster, Reply, StatusError, until
 from tests.support.kube.controllers import Controllers
 from tests.support.kube.hook import Hook
 from tests.support.kube.kubelet import Addresses, Kubelet, set_ready
+from tests.support.kube.resizing import ResizingKubelet
 from tests.support.kube.server import ApiServer, namespace
 from tests.support.kube.tls import Authority
 
@@ -16,6 +17,7 @@ __all__ = [
     "Hook",
     "Kubelet",
     "Reply",
+    "ResizingKubelet",
     "StatusError",
     "access",
     "namespace",

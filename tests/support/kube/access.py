@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.kube.matching import User
-from tests.support.kube.resources import Resource, Target, by_kind
+from tests.support.kube.resources import Resource, Target, by_kind, resources
 from tests.support.kube.status import forbidden, unauthorized
 from tests.support.kube.store import Store
 
@@ -52,9 +52,25 @@ class Access:
             raise unauthorized()
         return grant
 
+    def allowed(self, grant: Grant, verb: str, target: Target) -> bool:
+        """By the rules there are."""
+        return grant.master or any(
+            _allows(rule, verb, target) for rule in self._rules(grant, target.namespace)
+        )
+
+    def reviewed(self, grant: Grant, review: Any) -> dict[str, Any]:
+        """A SelfSubjectAccessReview with its answer."""
+        asked = ((review or {}).get("spec") or {}).get("resourceAttributes") or {}
+        api_version = "/".join(filter(None, (asked.get("group"), asked.get("version", "v1"))))
+        resource = resources().get((api_version, asked.get("resource", "")))
+        unknown = Resource(asked.get("group", ""), "v1", asked.get("resource", ""), "", True)
+        names = (asked.get("namespace", ""), asked.get("name", ""), asked.get("subresource", ""))
+        allowed = self.allowed(grant, asked.get("verb", ""), Target(resource or unknown, *names))
+        return {**review, "metadata": {}, "status": {"allowed": allowed}}
+
     def authorize(self, grant: Grant, verb: str, target: Target) -> None:
         """403 in the server's words if no rule allows it."""
-        if grant.master or any(_allows(rule, verb, target) for rule in self._rules(grant, target.namespace)):
+        if self.allowed(grant, verb, target):
             return
         resource = target.resource
         full = resource.plural + (f"/{target.subresource}" if target.subresource else "")

@@ -57,6 +57,8 @@ def fill(resource: Resource, obj: Object) -> None:
             _webhook(webhook)
     if resource.kind == "Secret":
         _secret(obj)
+    if resource.kind == "Pod":
+        _pod_status(obj.get("status") or {})
 
 
 def empty_status(resource: Resource, obj: Object) -> None:
@@ -104,6 +106,16 @@ def _secret(obj: Object) -> None:
     if texts:  # a way to write only: it is never read
         encoded = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
         obj["data"] = obj.get("data", {}) | encoded
+
+
+def _pod_status(status: Object) -> None:
+    """What is written even when it is empty."""
+    for condition in status.get("conditions") or []:
+        condition.setdefault("lastProbeTime", None)
+    for kind in ("containerStatuses", "initContainerStatuses"):
+        for told in status.get(kind) or []:
+            told.setdefault("state", {})
+            told.setdefault("lastState", {})
 
 
 def _templated(spec: Object) -> None:

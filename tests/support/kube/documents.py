@@ -4,13 +4,28 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from tests.support.kube import resizes
 from tests.support.kube.resources import FIXTURES, documents, resources
 
 Object = dict[str, Any]
 
 
-def document(path: str) -> Object | str | None:
-    """What is served at a path that is no resource: an object, a text, or nothing."""
+RECORDED_MINOR = 36
+
+
+def document(path: str, minor: int = RECORDED_MINOR) -> Object | str | None:
+    """What is served at a path that is no resource: an object, a text, or nothing. `minor`: of which version 1.x."""
+    found = _document(path)
+    if minor == RECORDED_MINOR or not isinstance(found, dict):
+        return found
+    if path == "/version":
+        return found | {"minor": str(minor), "gitVersion": f"v1.{minor}.0"}
+    if path == "/api/v1" and minor < resizes.FIRST:
+        return found | {"resources": [each for each in found["resources"] if each["name"] != "pods/resize"]}
+    return found
+
+
+def _document(path: str) -> Object | str | None:
     if path in _FIXED:
         return _FIXED[path]()
     if path.startswith("/openapi/v3/"):

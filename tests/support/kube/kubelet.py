@@ -51,6 +51,7 @@ def run(store: Store, key: Key, address: str) -> None:
         return
     status = pod["status"]
     status |= {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "startTime": stamp()}
+    status["observedGeneration"] = pod["metadata"]["generation"]
     status["containerStatuses"] = [_running(container) for container in pod["spec"]["containers"]]
     sidecars = [
         each for each in pod["spec"].get("initContainers") or [] if each.get("restartPolicy") == "Always"
@@ -85,4 +86,6 @@ def _conditions(pod: Object, changes: dict[str, bool]) -> None:
 def _running(container: Object) -> Object:
     state = {"running": {"startedAt": stamp()}}
     told = {"name": container["name"], "image": container["image"], "imageID": "", "restartCount": 0}
-    return told | {"ready": True, "started": True, "state": state}
+    resources = copy.deepcopy(container.get("resources") or {})
+    told |= {"allocatedResources": resources["requests"]} if resources.get("requests") else {}
+    return told | {"ready": True, "started": True, "state": state, "resources": resources}

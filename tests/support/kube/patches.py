@@ -15,6 +15,7 @@ Object = dict[str, Any]
 JSON = "application/json-patch+json"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
+APPLY = "application/apply-patch+yaml"
 
 
 class PatchError(Exception):

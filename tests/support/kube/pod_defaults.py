@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from tests.support.kube.quantities import implied_requests
+from tests.support.kube.quantities import canonical, implied_requests
 
 Object = dict[str, Any]
 
@@ -26,6 +26,9 @@ def pod(spec: Object) -> None:
     spec.setdefault("enableServiceLinks", True)
     for container in containers(spec):
         implied_requests(container["resources"])
+        for side in ("limits", "requests"):
+            amounts = container["resources"].get(side) or {}
+            amounts |= {name: canonical(amount) for name, amount in amounts.items()}
 
 
 def template(spec: Object) -> None:

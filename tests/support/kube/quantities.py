@@ -1,12 +1,14 @@
 """Quantities as the server reads them, and the QoS class that follows from them."""
 
 import re
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Any
 
 FORM = re.compile(r"^([+-]?[0-9.]+)([eE][-+]?[0-9]+|[numkMGTPE]|[KMGTPE]i)?$")
 RULE = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
 """What messages say of the form, which is less than they mean."""
+BINARY = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+DECIMAL = ("n", "u", "m", "", "k", "M", "G", "T", "P", "E")
 SUFFIX: dict[str, Decimal | int] = {"": 1, "k": 10**3}
 SUFFIX |= {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3")}
 SUFFIX |= {letter: 10 ** (3 * power) for power, letter in enumerate("MGTPE", 2)}
@@ -50,3 +52,24 @@ def _equal(resources: dict[str, Any]) -> bool:
         name in limits and value(limits[name]) == value(requests.get(name, limits[name]))
         for name in ("cpu", "memory")
     )
+
+
+def canonical(quantity: Any) -> Any:
+    """As the server writes it back: `1000m` → `1`, `2048Ki` → `2Mi`, `0.5` → `500m` (`CanonicalizeBytes`).
+    What is no quantity, or has an exponent, is left as it is."""
+    text = str(quantity)
+    found = FORM.match(text)
+    suffix = (found.group(2) or "") if found else "e"
+    if suffix[:1] in ("e", "E") and len(suffix) != 1 and suffix != "Ei":
+        return quantity
+    amount = value(text)
+    if suffix.endswith("i") and abs(amount) >= 1024 and amount == int(amount):
+        return _shortest(int(amount), [(each, 1024**n) for n, each in enumerate(("", *BINARY))])
+    nanos = int((amount * 10**9).to_integral_value(ROUND_UP))
+    return _shortest(nanos, [(each, 1000**n) for n, each in enumerate(DECIMAL)]) if nanos else "0"
+
+
+def _shortest(amount: int, units: list[tuple[str, int]]) -> str:
+    """In the largest unit of which it is a whole number."""
+    suffix, size = next(each for each in reversed(units) if amount % each[1] == 0)
+    return f"{amount // size}{suffix}"

@@ -24,6 +24,7 @@ apps/v1                          daemonsets                       DaemonSet     
 batch/v1                         jobs                             Job                             -      all status
 batch/v1                         cronjobs                         CronJob                         cj     all status
 discovery.k8s.io/v1              endpointslices                   EndpointSlice                   -      -   -
+autoscaling/v2                   horizontalpodautoscalers         HorizontalPodAutoscaler          hpa    all status
 coordination.k8s.io/v1           leases                           Lease                           -      -   -
 policy/v1                        poddisruptionbudgets             PodDisruptionBudget             pdb    -   status
 networking.k8s.io/v1             networkpolicies                  NetworkPolicy                   netpol -   -

@@ -4,9 +4,10 @@
         await api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}})
         subprocess.run(["kubectl", "--kubeconfig", api.kubeconfig, "get", "configmap", "x"])
 
-What it does not do: server-side apply and protobuf (415 for both), managedFields, tables, subresources other than
-`status`, quotas and limit ranges, TokenReview, and validation beyond the recorded OpenAPI documents, Pod Security and
-the checks in `validation`. Of validating webhooks it knows nothing.
+What it does not do: server-side apply but of `pods/resize`, and protobuf (415 for both), managedFields but of resizes,
+tables, subresources other than `status` and `pods/resize`, quotas and limit ranges but for resizes, TokenReview, and
+validation beyond the recorded OpenAPI documents, Pod Security and the checks in `validation`. Of validating webhooks it
+knows nothing.
 """
 
 import json
@@ -38,17 +39,19 @@ HOST = "127.0.0.1"
 
 class ApiServer(Cluster):
     """The double. `store` is what is in it, `faults` what goes wrong, `services` where webhooks are served:
-    `api.services["equilibrium-system", "equilibrium-injector"] = ("127.0.0.1", port)`."""
+    `api.services["equilibrium-system", "equilibrium-injector"] = ("127.0.0.1", port)`. `minor`: as which version 1.x it
+    resizes pods: before 33 not at all, before 36 whatever the node's size, with 33 no memory limit down."""
 
-    def __init__(self, *, seed: int = 0) -> None:
+    def __init__(self, *, seed: int = 0, minor: int = 36) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="kube-double-")
         super().__init__(Path(self._folder.name))
+        self.minor = minor
         self.store = Store()
         self.faults = Faults()
         self.services: dict[tuple[str, str], tuple[str, int]] = {}
         self.access = Access(self.store)
         self.watches = Watches(self.store, self.faults)
-        self.verbs = Verbs(self.store, self.services, random.Random(seed))
+        self.verbs = Verbs(self.store, self.services, random.Random(seed), minor)
         self.requests: list[tuple[str, str, str]] = []
         self._authority = Authority()
         self._port = 0
@@ -64,7 +67,7 @@ class ApiServer(Cluster):
         self._context = self._authority.server(self.directory, [HOST, "localhost", "kubernetes.default.svc"])
         app = web.Application(client_max_size=8 * 2**20)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._handlers = Handlers(self.store, self.verbs, self.watches)
+        self._handlers = Handlers(self.store, self.verbs, self.watches, self.minor)
         # a watcher who goes away must not be waited for
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
@@ -157,7 +160,7 @@ class ApiServer(Cluster):
         try:
             grant = self.access.authenticate(request.headers.get("Authorization", ""))
             self.requests.append((grant.user.name, request.method, request.path_qs))
-            if request.path.startswith(PUBLIC) and (found := document(request.path)) is not None:
+            if request.path.startswith(PUBLIC) and (found := document(request.path, self.minor)) is not None:
                 return _answer(200, found)
             return await self._handlers.serve(request, grant, self.access)
         except Refusal as refusal:

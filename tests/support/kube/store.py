@@ -78,7 +78,7 @@ class Store:
         """Forget how it came to be as it is: watches and continued lists from before are too old now."""
         self.compacted = self.version
         self.history = []
-        self._wake()
+        self.wake()
 
     def _at(self, version: int) -> dict[Key, Object]:
         """Undo what came later."""
@@ -100,8 +100,9 @@ class Store:
 
     def _record(self, type_: str, key: Key, obj: Object, before: Object | None) -> None:
         self.history.append(Change(self.version, type_, key, obj, before))
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Whoever waits for a change looks again."""
         self.changed.set()
         self.changed = asyncio.Event()

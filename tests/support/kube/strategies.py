@@ -24,6 +24,8 @@ CONDITIONAL = ("Lease", "PodDisruptionBudget", "MutatingWebhookConfiguration")
 """Kinds that are replaced only by somebody who says which version they saw."""
 OWN = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 """Metadata no client sets."""
+KEPT = (*OWN, "managedFields")
+"""Metadata an update does not change."""
 
 
 def stamp() -> str:
@@ -36,7 +38,7 @@ def prepare_create(target: Target, obj: Object, rng: random.Random, taken: Itera
     resource, metadata = target.resource, obj["metadata"]
     if not metadata.get("name"):
         metadata["name"] = metadata["generateName"] + intree.suffix(rng)
-    for name in (*OWN, "resourceVersion"):
+    for name in (*KEPT, "resourceVersion"):
         metadata.pop(name, None)
     metadata |= {"uid": str(uuid.UUID(int=rng.getrandbits(128), version=4)), "creationTimestamp": stamp()}
     if resource.kind not in NO_GENERATION:
@@ -68,7 +70,7 @@ def prepare_update(target: Target, obj: Object, before: Object) -> None:
     """What an update may not touch is put back; 409 for who saw an older version; in place, before admission."""
     _guard(target, obj, before)
     metadata, old = obj["metadata"], before["metadata"]
-    for name in OWN:
+    for name in KEPT:
         metadata.pop(name, None)
         if name in old:
             metadata[name] = old[name]

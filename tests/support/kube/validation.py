@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.support import openapi
-from tests.support.kube import conditions
+from tests.support.kube import amounts, conditions
 from tests.support.kube.resources import Resource
 from tests.support.kube.schema import LOOSE
 from tests.support.kube.status import Cause, invalid
@@ -33,9 +33,14 @@ SIDE_EFFECTS = "must specify one of None, NoneOnDryRun"
 REVIEW_VERSIONS = "must specify one of v1, v1beta1"
 
 
+def mistakes(resource: Resource, obj: Object) -> list[Cause]:
+    """Those of which the server's own words were recorded."""
+    return [*_named(resource, obj), *_CHECKS.get(resource.kind, _nothing)(obj)]
+
+
 def check(resource: Resource, obj: Object) -> None:
     """422 with every mistake found."""
-    causes = [*_named(resource, obj), *_CHECKS.get(resource.kind, _nothing)(obj)]
+    causes = mistakes(resource, obj)
     causes = causes or [("FieldValueInvalid", why, field) for field, why in _by_schema(obj)]
     if causes:
         raise invalid(resource, obj["metadata"].get("name", ""), causes)
@@ -98,6 +103,7 @@ def _container(container: Object, path: str, seen: set[str]) -> Iterator[Cause]:
     seen.add(name)
     if not container.get("image"):
         yield "FieldValueRequired", "Required value", f"{path}.image"
+    yield from amounts.mistakes(container.get("resources") or {}, f"{path}.resources")
 
 
 def _workload(obj: Object) -> Iterator[Cause]:

@@ -5,7 +5,17 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from tests.support.kube import defaults, deletion, patches, pod_security, strategies, validation
+from tests.support.kube import (
+    capacity,
+    defaults,
+    deletion,
+    ownership,
+    patches,
+    pod_security,
+    resizes,
+    strategies,
+    validation,
+)
 from tests.support.kube.admission import Chain
 from tests.support.kube.decoding import Warn, complaint_of, decoded, unreadable_patch
 from tests.support.kube.matching import Attributes, User
@@ -25,6 +35,7 @@ from tests.support.kube.webhooks import Services
 
 Object = dict[str, Any]
 
+RESIZE = "resize"
 RETURNED = ("Pod", "Service", "Namespace")
 """Kinds of which a DELETE answers with the object; of all others with a Status."""
 
@@ -32,7 +43,8 @@ RETURNED = ("Pod", "Service", "Namespace")
 class Verbs:
     """Writes to a store on behalf of a user. `warn` gets what the user is to be told."""
 
-    def __init__(self, store: Store, services: Services, rng: random.Random):
+    def __init__(self, store: Store, services: Services, rng: random.Random, minor: int = 36):
+        self._minor = minor
         self._store = store
         self._services = services
         self._rng = rng
@@ -76,12 +88,13 @@ class Verbs:
         *,
         dry_run: bool = False,
         fields: str = "Warn",
+        manager: str = "",
     ) -> Object:
-        """Replace it."""
+        """Replace it. `manager`: whose name stands in managedFields."""
         before = self._found(target)
         obj = decoded(target.resource, obj, warn, fields)
         strategies.require_version(target.resource, obj)
-        return await self._replace(target, obj, before, user, warn, dry_run=dry_run)
+        return await self._replace(target, obj, before, user, warn, dry_run=dry_run, manager=manager)
 
     async def patch(
         self,
@@ -93,6 +106,7 @@ class Verbs:
         *,
         dry_run: bool = False,
         fields: str = "Warn",
+        manager: str = "",
     ) -> Object:
         """Change a part of it."""
         if content_type not in (patches.JSON, patches.MERGE, patches.STRATEGIC):
@@ -102,7 +116,28 @@ class Verbs:
         if complaint := complaint_of(target.resource, obj):
             raise unreadable_patch(patch, complaint)
         obj = decoded(target.resource, obj, warn, fields)
-        return await self._replace(target, obj, before, user, warn, dry_run=dry_run)
+        return await self._replace(target, obj, before, user, warn, dry_run=dry_run, manager=manager)
+
+    async def apply(
+        self,
+        target: Target,
+        given: Object,
+        user: User,
+        warn: Warn,
+        *,
+        dry_run: bool = False,
+        fields: str = "Warn",
+        manager: str = "",
+        force: bool = False,
+    ) -> Object:
+        """Server-side apply, of resources of containers only: 415 elsewhere."""
+        if target.subresource != RESIZE:
+            raise unsupported_media_type()
+        before = self._found(target)
+        given = decoded(target.resource, given, warn, fields)
+        obj = ownership.applied(before, given, manager, force=force)
+        owned = obj["metadata"]["managedFields"]
+        return await self._replace(target, obj, before, user, warn, dry_run=dry_run, owned=owned)
 
     async def delete(
         self, target: Target, options: Object, user: User, warn: Warn, *, dry_run: bool
@@ -141,13 +176,28 @@ class Verbs:
         return self._store.remove(self._key(target))
 
     async def _replace(
-        self, target: Target, obj: Object, before: Object, user: User, warn: Warn, *, dry_run: bool
+        self,
+        target: Target,
+        obj: Object,
+        before: Object,
+        user: User,
+        warn: Warn,
+        *,
+        dry_run: bool,
+        manager: str = "",
+        owned: list[Object] | None = None,
     ) -> Object:
         strategies.prepare_update(target, obj, before)
         defaults.fill(target.resource, obj)
         obj = await self._admitted(Attributes("UPDATE", target, obj, before, user, dry_run), warn)
-        validation.check(target.resource, obj)
-        validation.check_update(target.resource, obj, before)
+        if target.subresource == RESIZE:
+            obj = resizes.merged(obj, before)
+            resizes.check(target.resource, obj, before, self._minor)
+            capacity.admit_resize(self._store, obj, before, self._minor)
+            ownership.book(obj, before, manager, owned)
+        else:
+            validation.check(target.resource, obj)
+            validation.check_update(target.resource, obj, before)
         strategies.settle_generation(target, obj, before)
         current = self._found(target)
         if current["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]:
