@@ -1,0 +1,129 @@
+"""The plain port: metrics and health for everybody, the last cycle for those who may see it (docs/coordinator.md)."""
+
+import ipaddress
+import logging
+from collections.abc import Callable
+from typing import Final
+
+import orjson
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import CollectorRegistry
+
+from sidecar import clock, contract, parsing
+from sidecar.families import on_both
+from sidecar.parsing import ParseError
+from sidecar.policy.auth import Verifier
+
+LARGEST_BODY: Final = 64 * 1024
+CLOSE_S: Final = 0.1
+
+
+class Server:
+    """`state`: JSON of the last cycle; `not_ready`: empty, or why; `verifier`: None where there is no mesh key."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        state: Callable[[], dict[str, object]],
+        not_ready: Callable[[], str],
+        verifier: Verifier | None,
+    ) -> None:
+        self._registry = registry
+        self._state = state
+        self._not_ready = not_ready
+        self._verifier = verifier
+        app = web.Application(client_max_size=LARGEST_BODY)
+        app.add_routes(
+            [
+                web.get("/", self._index),
+                web.get("/metrics", self._metrics),
+                web.get("/livez", self._livez),
+                web.get("/readyz", self._readyz),
+                web.get("/state", self._shown),
+            ]
+        )
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=_quiet_logger(), handle_signals=False, shutdown_timeout=CLOSE_S
+        )
+
+    async def start(self, host: str, port: int) -> tuple[str, int]:
+        """Listen; the address it got. Raises OSError."""
+        await self._runner.setup()
+        await on_both(lambda at: web.TCPSite(self._runner, at, port).start(), host, port)
+        address = self._runner.addresses[0]
+        return str(address[0]), int(address[1])
+
+    async def close(self) -> None:
+        """Stop listening. Safe to repeat."""
+        await self._runner.cleanup()
+
+    async def _index(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(text="GET /metrics /livez /readyz /state\n")
+
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        page = generate_latest(self._registry)
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _livez(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, request: web.Request) -> web.StreamResponse:
+        reason = self._not_ready()
+        return web.Response(text=f"{reason or 'ok'}\n", status=503 if reason else 200)
+
+    async def _shown(self, request: web.Request) -> web.StreamResponse:
+        if not await self._allowed(request):
+            detail = "call from loopback, or authenticate with X-GT-Auth (docs/coordinator.md)"
+            return _json({"error": "unauthorized", "detail": detail}, 401)
+        return _json(self._state(), 200)
+
+    async def _allowed(self, request: web.Request) -> bool:
+        """As at a sidecar's admin port (docs/admin.md)."""
+        value = request.headers.get(contract.AUTH)
+        if value is None:
+            return _is_loopback(request.remote) and "Origin" not in request.headers  # no page in a browser
+        if self._verifier is None:
+            return False
+        try:
+            workload = parsing.parse_workload(request.headers.get(contract.CALLER, ""))
+        except ParseError:
+            return False
+        return self._verifier.verify(
+            value.encode("utf-8", "replace"),
+            method=request.method.encode(),
+            path=request.raw_path.encode("utf-8", "surrogateescape"),
+            body=await request.read(),
+            workload=workload,
+            now_unix_s=clock.wall_s(),
+        )
+
+
+class _NoNoise(logging.Filter):
+    """What strangers send is answered 400; a traceback each would let them fill the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        return kind is None or not issubclass(kind, HttpProcessingError)
+
+
+def _quiet_logger() -> logging.Logger:
+    logger = logging.getLogger("equilibrium.coordinator.http")
+    if not logger.filters:
+        logger.addFilter(_NoNoise())
+    return logger
+
+
+def _is_loopback(remote: str | None) -> bool:
+    try:
+        address = ipaddress.ip_address(remote or "")
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def _json(value: object, status: int) -> web.Response:
+    body = orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str)
+    return web.Response(body=body, status=status, content_type="application/json")
