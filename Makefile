@@ -56,7 +56,7 @@ fuzz: setup ## coverage-guided fuzzing of both parsers (ARGS="--seconds 600"), t
 	@$(PY) -m tests.fuzz $(ARGS)
 	@$(PY) -m tests.fuzz.pods --count 10000
 
-manifests: ## write deploy/install.yaml anew from deploy/base (ARGS=--check: say whether it is up to date)
+manifests: ## write deploy/install.yaml and deploy/coordinator.yaml anew (ARGS=--check: say whether they are up to date)
 	@./deploy/render $(ARGS)
 
 images: ## container images of what runs in a cluster; needs Docker (ARGS="--registry HOST/PATH --push")

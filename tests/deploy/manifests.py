@@ -14,9 +14,10 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-BASE, EXAMPLE = "base", "example"
+BASE, COORDINATOR, EXAMPLE = "base", "coordinator", "example"
 OVERLAYS = ("overlays/cert-manager", "overlays/kubernetes-discovery", "overlays/kind")
-FOLDERS = (BASE, *OVERLAYS, EXAMPLE)
+FOLDERS = (BASE, *OVERLAYS, COORDINATOR, EXAMPLE)
+RENDERED = {BASE: "install.yaml", COORDINATOR: "coordinator.yaml"}
 
 Object = dict[str, Any]
 
@@ -66,9 +67,9 @@ def files(folder: str) -> list[Object]:
     ]
 
 
-def installed() -> list[Object]:
-    """deploy/install.yaml."""
-    return [each for each in yaml.safe_load_all((DEPLOY / "install.yaml").read_text()) if each]
+def installed(folder: str = BASE) -> list[Object]:
+    """deploy/install.yaml, or deploy/coordinator.yaml."""
+    return [each for each in yaml.safe_load_all((DEPLOY / RENDERED[folder]).read_text()) if each]
 
 
 def of_kind(objects: list[Object], kind: str) -> list[Object]:
@@ -93,6 +94,11 @@ def templates(objects: list[Object]) -> Iterator[tuple[str, Object]]:
 def environment(container: Object) -> dict[str, str]:
     """Its variables as it would see them; what the cluster fills in as `FIELD`."""
     return {
-        each["name"]: each.get("value") or each["valueFrom"]["fieldRef"]["fieldPath"]
-        for each in container.get("env", ())
+        each["name"]: each.get("value") or _filled_in(each["valueFrom"]) for each in container.get("env", ())
     }
+
+
+def _filled_in(source: Object) -> str:
+    """A field's path, or a Secret's name."""
+    found: str = source["fieldRef"]["fieldPath"] if "fieldRef" in source else source["secretKeyRef"]["name"]
+    return found

@@ -41,7 +41,8 @@ def used(method: str, url: str) -> Grant:
     wanted = target(path)
     verb = VERBS.get(method) or ("get" if wanted.name else "watch" if "watch" in query else "list")
     selected = query.get("fieldSelector", [""])[0].removeprefix("metadata.name=")
-    return wanted.namespace, wanted.resource.group, wanted.resource.plural, verb, wanted.name or selected
+    resource = wanted.resource.plural + (f"/{wanted.subresource}" if wanted.subresource else "")
+    return wanted.namespace, wanted.resource.group, resource, verb, wanted.name or selected
 
 
 def allowed(wanted: Grant, granted: Iterable[Grant]) -> bool:

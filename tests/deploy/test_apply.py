@@ -3,12 +3,12 @@
 import pytest
 
 from tests.deploy import cluster, manifests
-from tests.support.kube import ApiServer, Cluster
+from tests.support.kube import ApiServer, Cluster, namespace
 from tests.support.kube.controllers import Controllers
 
 pytestmark = pytest.mark.kube
 
-RESENT = {"poddisruptionbudget.policy/equilibrium-injector"}
+RESENT = {f"poddisruptionbudget.policy/equilibrium-{name}" for name in ("injector", "coordinator")}
 """kubectl sends the selector of a budget every time, changed or not: its patch strategy is "replace"."""
 
 
@@ -17,9 +17,13 @@ def sent(said: str) -> set[str]:
     return {line.partition(" ")[0] for line in said.splitlines() if not line.endswith(" unchanged")}
 
 
-@pytest.mark.parametrize("folder", ["base", "overlays/kubernetes-discovery", "overlays/kind", "example"])
+@pytest.mark.parametrize(
+    "folder", ["base", "overlays/kubernetes-discovery", "overlays/kind", "coordinator", "example"]
+)
 async def test_applying_twice_changes_nothing_the_second_time(kube: Cluster, folder: str) -> None:
     objects = manifests.rendered(folder)
+    if folder == manifests.COORDINATOR:
+        await namespace(kube, cluster.NAMESPACE)
     first = await cluster.apply(kube, "-k", f"deploy/{folder}")
     assert [line.rpartition(" ")[2] for line in first.splitlines()] == ["created"] * len(objects)
     before = await cluster.stored(kube, objects)
@@ -40,7 +44,7 @@ async def test_applying_on_the_servers_side_twice_changes_nothing_either(kube: C
 
 
 async def test_the_server_knows_every_field(kube: Cluster) -> None:
-    for each in manifests.installed():
+    for each in (*manifests.installed(), *manifests.installed(manifests.COORDINATOR)):
         await kube.create(each, query="?fieldValidation=Strict")
 
 
@@ -63,6 +67,22 @@ async def test_the_injectors_own_pods_start_while_there_is_no_injector(api: ApiS
         await controllers.settled()
     running = [pod["status"]["phase"] for pod in await api.list("Pod", cluster.NAMESPACE)]
     assert running == ["Running", "Running"]
+
+
+async def test_the_coordinator_needs_the_namespace_and_says_so(api: ApiServer) -> None:
+    said = await cluster.kubectl(api, "apply", "-f", "deploy/coordinator.yaml")
+    assert said.code == 1
+    assert 'namespaces "equilibrium-system" not found' in said.err
+
+
+async def test_taking_the_coordinator_away_leaves_the_injector(api: ApiServer) -> None:
+    for file in manifests.RENDERED.values():
+        await cluster.apply(api, "-f", f"deploy/{file}")
+    said = await cluster.kubectl(api, "delete", "-f", "deploy/coordinator.yaml")
+    assert said.code == 0, said.err
+    assert await cluster.stored(api, manifests.installed())
+    left = [each["metadata"]["name"] for each in await api.list("Deployment")]
+    assert left == [cluster.NAME]
 
 
 async def test_uninstalling_as_documented_leaves_nothing(api: ApiServer) -> None:

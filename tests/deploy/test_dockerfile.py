@@ -11,8 +11,8 @@ from tests.deploy import dockerfile, manifests
 
 FILE = dockerfile.read(manifests.DEPLOY / "Dockerfile")
 PROJECT = tomllib.loads((manifests.ROOT / "pyproject.toml").read_text())
-IMAGES = ("sidecar", "injector", "init", "urbanmove")
-OURS = IMAGES[:3]
+IMAGES = ("sidecar", "injector", "coordinator", "init", "urbanmove")
+OURS = IMAGES[:4]
 
 
 def user(image: str) -> str:
@@ -48,7 +48,12 @@ def test_the_sidecar_runs_as_the_uid_that_is_not_intercepted() -> None:
 
 
 def test_the_others_run_as_their_manifests_say() -> None:
-    for image, folder in (("injector", manifests.BASE), ("urbanmove", manifests.EXAMPLE)):
+    folders = {
+        "injector": manifests.BASE,
+        "coordinator": manifests.COORDINATOR,
+        "urbanmove": manifests.EXAMPLE,
+    }
+    for image, folder in folders.items():
         uids = {
             str(pod["spec"]["securityContext"]["runAsUser"])
             for _, pod in manifests.templates(manifests.rendered(folder))
@@ -66,11 +71,11 @@ def test_only_the_init_container_is_root_and_only_it_has_iptables() -> None:
 def test_ports_are_those_of_the_contract() -> None:
     sidecar = [contract.OUTBOUND_PORT, contract.INBOUND_PORT, contract.ADMIN_PORT]
     assert FILE.said("sidecar", "EXPOSE") == [" ".join(map(str, sidecar))]
-    (container,) = manifests.one(manifests.installed(), "Deployment")["spec"]["template"]["spec"][
-        "containers"
-    ]
-    ports = [each["containerPort"] for each in container["ports"]]
-    assert FILE.said("injector", "EXPOSE") == [" ".join(map(str, ports))]
+    for image, folder in (("injector", manifests.BASE), ("coordinator", manifests.COORDINATOR)):
+        deployment = manifests.one(manifests.installed(folder), "Deployment")
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        ports = [each["containerPort"] for each in container["ports"]]
+        assert FILE.said(image, "EXPOSE") == [" ".join(map(str, ports))]
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -133,7 +138,7 @@ def pip_calls() -> list[list[str]]:
 
 def test_every_package_is_checked_against_a_hash_and_none_is_compiled_or_resolved() -> None:
     calls = pip_calls()
-    assert len(calls) == 7
+    assert len(calls) == 9
     for words in calls:
         assert "--no-deps" in words
         ours = words[0] == "wheel" or words[-1] == "/wheels/*.whl"
@@ -142,7 +147,7 @@ def test_every_package_is_checked_against_a_hash_and_none_is_compiled_or_resolve
 
 def test_bytecode_is_made_once_and_never_checked_again() -> None:
     # pip's own bytecode would look fresh to compileall, which would then leave it as it is: checked at every import
-    for name in ("sidecar-files", "injector-files", "init-files"):
+    for name in ("sidecar-files", "injector-files", "coordinator-files", "init-files"):
         (made,) = FILE.stages[name].values("RUN")
         assert made.count(" install ") == made.count("--no-compile")
         assert made.endswith("compileall -q --invalidation-mode unchecked-hash /opt/equilibrium/lib")

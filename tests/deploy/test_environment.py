@@ -9,7 +9,7 @@ from injector.variables import METRICS_PORT, PREFIX, VARIABLES
 from sidecar import contract, variables
 from tests.deploy import manifests
 
-FOLDERS = [folder for folder in manifests.FOLDERS if folder != manifests.EXAMPLE]
+FOLDERS = (manifests.BASE, *manifests.OVERLAYS)
 
 
 def injector(folder: str) -> tuple[manifests.Object, settings.Settings]:

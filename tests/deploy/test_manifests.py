@@ -139,8 +139,9 @@ def test_every_container_has_requests_and_limits(folder: str) -> None:
                 assert set(container["resources"][kind]) == {"cpu", "memory"}, name
 
 
-def test_the_injector_survives_a_node_and_a_drain() -> None:
-    base = manifests.rendered(manifests.BASE)
+@pytest.mark.parametrize("folder", [manifests.BASE, manifests.COORDINATOR])
+def test_each_program_survives_a_node_and_a_drain(folder: str) -> None:
+    base = manifests.rendered(folder)
     spec = manifests.one(base, "Deployment")["spec"]
     assert spec["replicas"] == 2
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
@@ -158,8 +159,30 @@ def test_the_service_leads_to_the_port_the_contract_names() -> None:
     assert ports[port["targetPort"]] == contract.INJECTOR_PORT
 
 
+def test_the_coordinator_listens_where_the_contract_says() -> None:
+    objects = manifests.rendered(manifests.COORDINATOR)
+    (port,) = manifests.one(objects, "Service")["spec"]["ports"]
+    (container,) = manifests.one(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    (listening,) = container["ports"]
+    assert port["port"] == listening["containerPort"] == contract.COORDINATOR_PORT
+    assert port["targetPort"] == listening["name"]
+
+
+def test_the_coordinator_reaches_the_sidecars_it_asks() -> None:
+    policy = manifests.one(manifests.rendered(manifests.COORDINATOR), "NetworkPolicy")["spec"]
+    assert contract.ADMIN_PORT in [port["port"] for rule in policy["egress"] for port in rule["ports"]]
+
+
+def test_taking_the_coordinator_away_takes_nothing_else() -> None:
+    names = {(each["kind"], each["metadata"]["name"]) for each in manifests.rendered(manifests.COORDINATOR)}
+    others = {(each["kind"], each["metadata"]["name"]) for each in manifests.rendered(manifests.BASE)}
+    assert not names & others
+    assert "Namespace" not in {kind for kind, _ in names}
+
+
 def test_an_update_of_the_cluster_needs_no_custom_resource() -> None:
-    groups = {each["apiVersion"].rpartition("/")[0] for each in manifests.rendered(manifests.BASE)}
+    rendered = [each for folder in manifests.RENDERED for each in manifests.rendered(folder)]
+    groups = {each["apiVersion"].rpartition("/")[0] for each in rendered}
     built_in = {"", "apps", "policy", "networking.k8s.io", schemas.RBAC, "admissionregistration.k8s.io"}
     assert groups <= built_in
 

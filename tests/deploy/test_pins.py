@@ -44,7 +44,9 @@ def closure(roots: Iterator[str]) -> set[str]:
     return {name for name in seen if "[" not in name}
 
 
-@pytest.mark.parametrize(("what", "section"), [((), None), (("injector",), "injector")])
+@pytest.mark.parametrize(
+    ("what", "section"), [((), None), (("injector",), "injector"), (("coordinator",), "coordinator")]
+)
 def test_it_picks_what_the_installed_packages_say_they_need(
     what: tuple[str, ...], section: str | None
 ) -> None:

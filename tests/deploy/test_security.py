@@ -8,7 +8,7 @@ OWN = "equilibrium-system"
 @pytest.mark.parametrize("folder", [folder for folder in manifests.FOLDERS if folder != manifests.EXAMPLE])
 def test_our_own_pods_meet_the_standard_our_namespace_enforces(folder: str) -> None:
     objects = manifests.rendered(folder)
-    labels = manifests.one(objects, "Namespace", OWN)["metadata"]["labels"]
+    labels = manifests.one(manifests.rendered(manifests.BASE), "Namespace", OWN)["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     for name, pod in manifests.templates(objects):
         assert security.violations(pod["spec"]) == [], name
