@@ -1,7 +1,10 @@
 """What someone needs who has a running mesh before them: where everything is, and what to try. Pure."""
 
+import os
+import sys
 from collections.abc import Sequence
 
+from loadtest.mesh import addresses
 from loadtest.mesh.mesh import Mesh
 from loadtest.mesh.pod import Pod
 
@@ -31,6 +34,7 @@ def commands(mesh: Mesh) -> str:
         f"  curl -i http://{entry}/api/auth/login -H 'Content-Type: application/json' \\",
         """       -d '{"email":"rider000@urbanmove.ma","password":"password-000"}'""",
         *_sidecar_commands(mesh),
+        *_node_commands(mesh),
         f"make {bus.name} 500 ms slower, look again, heal it:",
         f"""  curl -X PUT http://{bus.control}/faults -d '{{"latency_ms": 500}}'""",
         f"  curl -X DELETE http://{bus.control}/faults",
@@ -50,4 +54,23 @@ def _sidecar_commands(mesh: Mesh) -> list[str]:
         f"  curl http://{mesh.gateway.admin}/state",
         f"  curl 'http://{mesh.gateway.admin}/explain?service=bus-service'",
         f"  curl http://{mesh.gateway.admin}/metrics",
+    ]
+
+
+def _node_commands(mesh: Mesh) -> list[str]:
+    lodging = mesh.plan.lodging
+    if lodging is None:
+        return []
+    url, namespace, pod = lodging.node.url, addresses.NAMESPACE, mesh.pods("bus-service")[0].name
+    python = os.path.relpath(sys.executable)
+    return [
+        f"the node: {lodging.node.room.cpu_m}m in all, {lodging.limit_m}m for each pod to begin with; its API is {url}",
+        "what would a coordinator do? then let one do it:",
+        f"  {python} -m coordinator --api {url} --listen 127.0.0.1:15480 --cycle 2s --once --dry-run",
+        f"  {python} -m coordinator --api {url} --listen 127.0.0.1:15480 --cycle 2s",
+        "limits as they are, and how often they were hit:",
+        f"  curl -s {url}/api/v1/namespaces/{namespace}/pods/{pod}",
+        f"  curl -s {url}/metrics/cadvisor",
+        "give one pod more by hand; a coordinator stands down for it:",
+        f"  {python} -m coordinator.kube.resize {pod} -n {namespace} --cpu 300m --server {url}",
     ]

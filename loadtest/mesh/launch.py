@@ -57,7 +57,8 @@ class Launcher:
 
     def start(self, pods: Iterable[Pod]) -> None:
         """Start pods and return when all their processes are ready. StartError when one does not come up."""
-        starting = [process for pod in pods for process in self._launch(pod)]
+        launched = list(pods)
+        starting = [process for pod in launched for process in self._launch(pod)]
         total = len(starting)
         begun_s = told_s = clock.now()
         while starting := [process for process in starting if not process.ready()]:
@@ -67,10 +68,16 @@ class Launcher:
                 told_s = clock.now()
                 self._plan.on_progress(f"{total - len(starting)} of {total} processes are ready")
             time.sleep(processes.POLL_S)
+        if self._plan.lodging is not None:
+            for pod in launched:
+                self._plan.lodging.started(pod)
 
     def _launch(self, pod: Pod) -> Iterable[Starting]:
         service = addresses.service_of(pod.service)
-        app = self._child(f"{pod.name}.app", self._app_argv(pod, service))
+        argv = self._app_argv(pod, service)
+        if self._plan.lodging is not None:
+            argv = self._plan.lodging.wrap(pod, argv)
+        app = self._child(f"{pod.name}.app", argv)
         pod.app_child = app.child
         yield app
         if pod.outbound is not None:

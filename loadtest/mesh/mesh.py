@@ -146,6 +146,8 @@ class Mesh:
         deadline = clock.now() + STOP_S
         for child in children:
             child.end(max(deadline - clock.now(), POLL_S))
+        for pod in self.pods():
+            self._leave(pod)
         self._net.release()
 
     # -- faults and questions
@@ -182,6 +184,11 @@ class Mesh:
     def _end(self, pod: Pod) -> None:
         for child in pod.children:
             child.end(GRACE_S)
+        self._leave(pod)
+
+    def _leave(self, pod: Pod) -> None:
+        if self.plan.lodging is not None:
+            self.plan.lodging.left(pod)
 
     def _await_noticed(self, service: str) -> None:
         unaware = notice.unaware(self.pods(), service, self.discovery.endpoints(service))

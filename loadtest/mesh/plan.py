@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from loadtest.mesh import addresses
+from loadtest.mesh.lodging import Lodging
 
 
 def _silent(text: str) -> None:
@@ -22,6 +23,8 @@ class MeshPlan:
     """More variables for every sidecar, by their full names; they win over ours."""
     pay_s: float = 2.0
     """How long a payment takes, in seconds."""
+    lodging: Lodging | None = None
+    """Where applications live under limits of their own; None: on this machine, without any."""
     on_progress: Callable[[str], None] = _silent
     """Told what happens, in words."""
 

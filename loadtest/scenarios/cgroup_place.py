@@ -1,8 +1,9 @@
-"""Where memory groups are and what their files are called: version 1, 2 and hybrid mounts (cgroups(7)). Pure."""
+"""What the files of memory groups are called, and which are ours: version 1, 2 and hybrid mounts (cgroups(7)). Pure."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from loadtest import controlgroups
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ V1 = Files(
 )
 V2 = Files("memory.max", "memory.current", "memory.swap.max", "memory.events", "inactive_file")
 
+FILES = {1: V1, 2: V2}
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -36,39 +39,6 @@ class Place:
 
 
 def find(mountinfo: str, membership: str) -> tuple[Place, Path] | None:
-    """Our own group and the top of its tree, from the texts of `/proc/self/mountinfo` and `/proc/self/cgroup`.
-
-    Version 1 where the memory controller is mounted as that, else version 2; None where there is neither.
-    """
-    groups = dict(_memberships(membership))
-    mounts = list(_mounts(mountinfo))
-    for root, mount, kind, options in mounts:
-        if kind == "cgroup" and "memory" in options and "memory" in groups:
-            return Place(_below(mount, root, groups["memory"]), V1), Path(mount)
-    for root, mount, kind, _ in mounts:
-        if kind == "cgroup2" and "" in groups:
-            return Place(_below(mount, root, groups[""]), V2), Path(mount)
-    return None
-
-
-def _memberships(text: str) -> Iterator[tuple[str, str]]:
-    """(controller, path) pairs; the controller of version 2 is the empty word."""
-    for line in text.splitlines():
-        _, controllers, path = line.split(":", 2)
-        for controller in controllers.split(","):
-            yield controller, path
-
-
-def _mounts(text: str) -> Iterator[tuple[str, str, str, list[str]]]:
-    """(root, mount point, type, options of the file system) of each mount: proc_pid_mountinfo(5)."""
-    for line in text.splitlines():
-        before, _, after = line.partition(" - ")
-        fields, more = before.split(), after.split()
-        yield fields[3], fields[4], more[0], more[-1].split(",")
-
-
-def _below(mount: str, root: str, path: str) -> Path:
-    """Where a group's path is visible: a container sees a part of the tree, mounted from `root`."""
-    if root != "/" and (path == root or path.startswith(f"{root}/")):
-        path = path[len(root) :]
-    return Path(mount) if ".." in path.split("/") else Path(mount, path.strip("/"))
+    """Our own memory group and the top of its tree, as `controlgroups.locate` finds them."""
+    spot = controlgroups.locate(mountinfo, membership, "memory")
+    return None if spot is None else (Place(spot.directory, FILES[spot.version]), spot.top)

@@ -51,7 +51,7 @@ def arm(recording: Recording, extra: Sequence[Lines] = ()) -> document.Figure:
     _name_once(panels)
     bands = [grid.Band(each.from_s, each.to_s, each.name, "") for each in script.phases if each.trouble]
     plain = grid.figure([grid.Row([panel], PANEL_PX) for panel in panels], bands, script.seconds)
-    return document.Figure(_titled(plain, recording.arm.title))
+    return document.Figure(titled(plain, recording.arm.title))
 
 
 def _name_once(panels: Sequence[grid.Panel]) -> None:
@@ -63,7 +63,7 @@ def _name_once(panels: Sequence[grid.Panel]) -> None:
             named.add(trace["name"])
 
 
-def _titled(plain: grid.Plain, text: str) -> grid.Plain:
+def titled(plain: grid.Plain, text: str) -> grid.Plain:
     """With the arm's name above everything and the callers' colours below."""
     layout = plain["layout"]
     title = {"text": f"<b>{text}</b>", "font": {"size": 15}, "x": 0.0, "xref": "paper", "yref": "container"}

@@ -10,10 +10,12 @@ from loadtest.scenarios.result import Result
 TITLE = "Equilibrium: scenarios"
 
 
-def blocks(results: Sequence[Result], machine: Mapping[str, str], *, quick: bool) -> list[document.Block]:
+def blocks(
+    results: Sequence[Result], machine: Mapping[str, str], *, quick: bool, title: str = TITLE
+) -> list[document.Block]:
     """Everything, in the order it was played."""
     found: list[document.Block] = [
-        document.Heading(1, TITLE),
+        document.Heading(1, title),
         document.Text(conclusion(results)),
         *([document.Text(QUICK)] if quick else []),
         overview(results),
@@ -62,13 +64,15 @@ def conclusion(results: Sequence[Result]) -> str:
     return f"{told}."
 
 
-def summary(results: Sequence[Result], machine: Mapping[str, str], *, quick: bool) -> dict[str, Any]:
-    """The run for programs."""
+def summary(
+    results: Sequence[Result], machine: Mapping[str, str], *, quick: bool, kind: str = "scenarios"
+) -> dict[str, Any]:
+    """The run for programs; `kind` is what its results are called."""
     return {
         "held": all(each.held for each in results),
         "quick": quick,
         "machine": dict(machine),
-        "scenarios": [_plain(each) for each in results],
+        kind: [_plain(each) for each in results],
     }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtest import controlgroups
 from loadtest.scenarios import cgroups
 from loadtest.scenarios.cgroup_place import V1, V2, Place, find
 from loadtest.scenarios.hoarder import MIB
@@ -68,7 +69,7 @@ def _pretend(monkeypatch: pytest.MonkeyPatch, top: Path, own: Path) -> None:
     proc.mkdir()
     (proc / "mountinfo").write_text(f"42 25 0:33 / {top} rw - cgroup2 cgroup2 rw\n")
     (proc / "cgroup").write_text(f"0::/{own.relative_to(top)}\n")
-    monkeypatch.setattr(cgroups, "PROC", proc)
+    monkeypatch.setattr(controlgroups, "PROC", proc)
 
 
 def test_version_2_makes_groups_below_the_nearest_one_that_hands_memory_on(
@@ -87,7 +88,7 @@ def test_version_2_makes_groups_below_the_nearest_one_that_hands_memory_on(
 
 
 def test_why_no_group_can_be_had_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cgroups, "PROC", tmp_path / "nothing")
+    monkeypatch.setattr(controlgroups, "PROC", tmp_path / "nothing")
     assert "no /proc" in (cgroups.missing() or "")
     top = tmp_path / "cgroup"
     top.mkdir()
@@ -130,10 +131,10 @@ def test_beyond_its_limit_the_kernel_kills_and_the_group_counts_it(group: cgroup
 
 def test_a_group_that_is_left_is_gone_and_leftovers_of_the_dead_are_swept(group: cgroups.Group) -> None:
     parent, gone = group.place.directory.parent, int(Path("/proc/sys/kernel/pid_max").read_text())
-    left = parent / f"{cgroups.PREFIX}app-{gone}-1"
+    left = parent / f"{controlgroups.PREFIX}app-{gone}-1"
     left.mkdir()
     with cgroups.group("other", LIMIT_BYTES) as other:
         assert not left.exists(), "its run is dead"
         assert group.place.directory.exists(), "ours lives"
     assert not other.place.directory.exists()
-    assert other.place.directory.name.startswith(cgroups.PREFIX)
+    assert other.place.directory.name.startswith(controlgroups.PREFIX)

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from loadtest import processes
+from loadtest import controlgroups, processes
 from loadtest.bench import progress
 from loadtest.load import Sample
 from loadtest.mesh import addresses
@@ -171,7 +171,7 @@ def _stage(directory: Path, *, quick: bool = True) -> Stage:
 def test_without_memory_groups_it_is_skipped_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cgroups, "PROC", tmp_path / "nothing")
+    monkeypatch.setattr(controlgroups, "PROC", tmp_path / "nothing")
     result = memory.run(_stage(tmp_path))
     assert "no /proc" in result.skipped
     assert not result.ran
