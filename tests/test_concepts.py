@@ -10,7 +10,9 @@ ROWS = [
     for line in Path("docs/concepts.md").read_text().splitlines()
     if line.startswith("|") and "`" in line
 ]
-SOURCE = "".join(path.read_text() for path in Path("sidecar").glob("*.py"))
+SOURCE = "".join(
+    path.read_text() for program in ("sidecar", "coordinator") for path in Path(program).glob("*.py")
+)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
