@@ -6,6 +6,7 @@ more memory than the rest of the program.
 """
 
 import json
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final, Protocol
@@ -87,7 +88,12 @@ class Generated:
         timeout_s: float = 30.0,
     ) -> Object:
         """Raise `ApiError` for everything but an answer of 2xx with a JSON object; {} where it has no body."""
-        timeout = aiohttp.ClientTimeout(total=timeout_s, connect=HANDSHAKE_S, sock_connect=CONNECT_S)
+        timeout = aiohttp.ClientTimeout(
+            total=timeout_s,
+            connect=HANDSHAKE_S,
+            sock_connect=CONNECT_S,
+            ceil_threshold=math.inf,  # to the point, as `sidecar.kube.client.Client`
+        )
         async with self._answer(method, path, body, content_type, query or {}, timeout) as response:
             raw = await bodies.whole(response, LARGEST_BYTES, f"{method} {path}")
         return bodies.parse(raw, f"{method} {path}") if raw.strip() else {}

@@ -138,12 +138,14 @@ def _access(cluster: Json, user: Json, folder: Path, mistakes: list[str]) -> Acc
     key = _file(user, "client-key", folder, mistakes)
     if (certificate is None) != (key is None):
         mistakes.append("client-certificate and client-key: one without the other; allowed: both, or neither")
-    token_file = user.get("tokenFile")
+    token_file, token = user.get("tokenFile"), str(user.get("token") or "").strip()
+    if not token.isprintable():
+        mistakes.append("token: not one line of text; allowed: a bearer token")
     return Access(
         server,
-        token_file=str(Path(user[_FOLDER], token_file)) if token_file else None,
+        token_file=str(Path(user[_FOLDER], str(token_file))) if token_file else None,
         ca_file=ca,
-        token=str(user["token"]) if user.get("token") else None,
+        token=token or None,
         client_cert=(certificate, key) if certificate and key else None,
     )
 
@@ -160,7 +162,7 @@ def _file(holder: Json, key: str, folder: Path, mistakes: list[str]) -> str | No
         file.touch(mode=0o600)
         file.write_bytes(content)
         return str(file)
-    return str(Path(holder[_FOLDER], holder[key])) if holder.get(key) else None
+    return str(Path(holder[_FOLDER], str(holder[key]))) if holder.get(key) else None
 
 
 def _names(entries: Mapping[str, Any]) -> str:

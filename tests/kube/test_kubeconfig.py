@@ -50,6 +50,17 @@ def test_a_token_and_a_namespace(tmp_path: Path) -> None:
     assert found == kubeconfig.Way(Access("https://10.0.0.1:6443", token="t"), "shop")
 
 
+def test_the_line_end_of_a_block_of_yaml_is_no_part_of_a_token(tmp_path: Path) -> None:
+    assert way(tmp_path, config({"token": "t\n"})).access.token == "t"
+    (said,) = mistakes(tmp_path, config({"token": "a\nb"}))
+    assert said == "token: not one line of text; allowed: a bearer token"
+
+
+def test_fields_that_are_no_text_are_no_traceback(tmp_path: Path) -> None:
+    user: Json = {"tokenFile": 7, "client-certificate": 8, "client-key": 9}
+    assert way(tmp_path, config(user)).access.token_file == str(tmp_path / "7")
+
+
 def test_files_are_relative_to_the_kubeconfig(tmp_path: Path) -> None:
     user = {"client-certificate": "me.crt", "client-key": "/keys/me.key", "tokenFile": "token"}
     access = way(tmp_path, config(user, {"certificate-authority": "ca.crt"})).access

@@ -2,10 +2,13 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         given = options.parse(argv)
     except SystemExit as end:
         return int(end.code or 0)
-    with tempfile.TemporaryDirectory(prefix="equilibrium-") as folder:
+    with _terminable(), tempfile.TemporaryDirectory(prefix="equilibrium-") as folder:
         try:
             way = kubeconfig.find(given.server, given.kubeconfig, given.context, os.environ, Path(folder))
             return asyncio.run(_resize(given, way))
@@ -38,6 +41,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _failed(error, _CREDENTIALS)
         except KeyboardInterrupt:
             return _failed(_INTERRUPTED, options.INTERRUPTED)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends it as ^C does: with the temporary folder, in which there may be somebody's private key."""
+    if threading.current_thread() is not threading.main_thread():  # others get no signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def _resize(given: argparse.Namespace, way: Way) -> int:

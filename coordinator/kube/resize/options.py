@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_what(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("pod", metavar="POD", type=_taking(_pod), help="NAME or pod/NAME")
-    add("-n", "--namespace", metavar="NAME", help="default: that of the context")
+    add("-n", "--namespace", metavar="NAME", type=_taking(_namespace), help="default: that of the context")
     add(
         "-c",
         "--container",
@@ -161,6 +161,12 @@ def _pod(text: str) -> str:
     ):
         raise unfit(f"{text!r}: not a pod", "NAME or pod/NAME")
     return name
+
+
+def _namespace(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text):
+        raise unfit(f"{text!r}: not a namespace", "lower-case letters, digits and '-'")
+    return text
 
 
 def _cpu(text: str) -> str:

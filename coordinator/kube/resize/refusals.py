@@ -16,7 +16,7 @@ Then = Literal["again", "reread", "renew", "end"]
 
 _NO_PROOF: Final = (401,)
 _BY_TEXT: Final[tuple[tuple[int, str, Kind, str], ...]] = (
-    (403, r"pods?/resize|cannot patch resource|cannot get resource", "forbidden", "rbac"),
+    (403, r"cannot (patch|get) resource", "forbidden", "rbac"),
     (403, r"didn't have enough allocatable", "infeasible", "node-capacity"),
     (403, r"only supported on linux nodes", "unsupported", "windows"),
     (403, r"requires features", "unsupported", "node-features"),

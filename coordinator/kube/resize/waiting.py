@@ -51,7 +51,7 @@ class _Waiting:
         self._now = now
         self.outcome = written.outcome
         if written.pod is not None:
-            self._see(written.pod)
+            self._see(_unsaid(written.pod) if written.answered else written.pod)
 
     async def follow(self, left_s: float) -> None:
         """One reading, unless it was just read, and one watch; returns when that ends or nothing more can come."""
@@ -91,6 +91,13 @@ class _Waiting:
     def _gone(self) -> None:
         said = f"pod {self._order.pod} is gone"
         self.outcome = replace(self.outcome, kind="superseded", reason="gone", message=said, confirmed=False)
+
+
+def _unsaid(pod: Object) -> Object:
+    """An answer to a patch without conditions that do not say of which generation they are: of the one before."""
+    status = pods.table(pod.get("status"))
+    dated = [each for each in pods.tables(status.get("conditions")) if pods.observed(each) is not None]
+    return pod | {"status": status | {"conditions": dated}}
 
 
 def _late(outcome: Outcome, wait_s: float) -> Outcome:

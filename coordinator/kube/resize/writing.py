@@ -38,6 +38,8 @@ class Written:
     outcome: Outcome
     pod: Object | None = None
     restarts: int = 0
+    answered: bool = False
+    """`pod` is the answer to the patch: no kubelet has seen what it asks for."""
 
 
 class _LeaseLost(Exception):
@@ -58,6 +60,7 @@ class Writer:
         self._patch: tuple[Operation, ...] = ()
         self._sent = 0
         self._unanswered = False
+        self._answer: Object | None = None
 
     async def write(self) -> Written:
         """To the end; the outcome is not yet what the kubelet made of it."""
@@ -80,11 +83,18 @@ class Writer:
         if not await self._supported():
             return rules.refusal("unsupported", "no-resize", "the server has no pods/resize"), None
         pod = await self._request("GET", self._order.path)
+        self._pin(pod)
         place = pods.find(pod, self._order.container)
         refused = deciding.strange(self._order, pod) or rules.standing(pod, self._order.container, place)
         if refused is not None or place is None:
             return refused or Outcome(kind="infeasible"), pod
         return await self._resize(pod, place)
+
+    def _pin(self, pod: Object) -> None:
+        """The pod that was read first is the one: another of its name, later, is not."""
+        if self._order.expect.uid is None:
+            expect = replace(self._order.expect, uid=pods.metadata(pod).get("uid"))
+            self._order = replace(self._order, expect=expect)
 
     async def _resize(self, pod: Object, place: Place) -> tuple[Outcome, Object]:
         if self._before is None:
@@ -150,6 +160,7 @@ class Writer:
             self._unanswered = error.status == 0 or error.status >= 500
             raise
         self._unanswered = False
+        self._answer = answer
         return answer
 
     async def _request(self, method: str, path: str, query: Mapping[str, str] | None = None) -> Object:
@@ -186,7 +197,7 @@ class Writer:
         if outcome.kind == "failed" and self._unanswered and outcome.reason != LEASE_LOST:
             outcome = replace(outcome, message=f"{outcome.message}; what was sent may be done")
         done = replace(outcome, before=self._before, attempts=self._sent, patch=outcome.patch or self._patch)
-        return Written(done, pod, self._restarts)
+        return Written(done, pod, self._restarts, answered=pod is not None and pod is self._answer)
 
 
 def _untold(error: ApiError, instead: T) -> T:

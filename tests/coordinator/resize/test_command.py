@@ -1,7 +1,9 @@
 """`equilibrium-resize`: what it prints, and the code it ends with."""
 
 import asyncio
+import base64
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -206,6 +208,7 @@ def test_every_outcome_has_a_code_of_its_own():
         (["bus", "--memory", "-1"], "--memory"),
         (["deployment/bus", "--cpu", "1"], "not a pod; allowed: NAME or pod/NAME"),
         (["a b", "--cpu", "1"], "not a pod"),
+        (["bus", "--cpu", "1", "-n", "default/pods/other?x="], "not a namespace"),
         (["bus", "--cpu", "1", "--policy", "some"], "invalid choice"),
         (["bus", "--cpu", "1", "--timeout", "soon"], "not a duration"),
         (["bus", "--cpu", "1", "--dry-run", "--wait"], "leave out --wait"),
@@ -245,6 +248,39 @@ async def test_an_interrupt_is_130_and_the_pod_tells_what_became_of_it(double, b
         == "equilibrium-resize: interrupted: the patch may or may not have been sent; the pod tells\n"
     )
     assert await limit(double) == "700m"
+
+
+async def test_a_terminated_one_leaves_no_private_key_behind(tmp_path):
+    data = base64.b64encode(b"a key").decode()
+    user = {"client-certificate-data": data, "client-key-data": data}
+    asked = asyncio.Event()
+
+    async def silent(request):
+        asked.set()
+        await asyncio.Event().wait()
+
+    async with plain(silent) as url:
+        config = tmp_path / "config"
+        config.write_text(
+            json.dumps(
+                {
+                    "current-context": "a",
+                    "contexts": [{"name": "a", "context": {"cluster": "c", "user": "u"}}],
+                    "clusters": [{"name": "c", "cluster": {"server": url}}],
+                    "users": [{"name": "u", "user": user}],
+                }
+            )
+        )
+        command = [*MODULE, "bus", "--cpu", "700m", "--kubeconfig", str(config)]
+        environ = {**os.environ, "TMPDIR": str(tmp_path)}
+        process = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE, env=environ)
+        async with asyncio.timeout(20.0):
+            await asked.wait()
+        assert list(tmp_path.glob("*/client-key.pem"))
+        process.terminate()
+        await process.communicate()
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == [config]
 
 
 async def test_in_a_pod_its_service_account_is_used(double, bus, tmp_path, monkeypatch, capsys):

@@ -93,6 +93,11 @@ def test_what_was_not_recorded_is_classified_by_the_servers_words(status, messag
     assert verdict(ApiError(status, "Reason", message)) == expected
 
 
+def test_the_path_of_a_pod_called_resize_is_no_missing_right():
+    message = "PATCH https://k/api/v1/namespaces/shop/pods/resize/resize: node didn't have enough allocatable resources"
+    assert verdict(ApiError(403, "Forbidden", message)) == ("end", "infeasible", "node-capacity")
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "reason"),
     [

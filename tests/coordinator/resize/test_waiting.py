@@ -145,6 +145,17 @@ async def test_on_1_33_there_is_no_generation_and_no_lower_memory_limit():
     assert (lower.kind, lower.reason, lower.attempts) == ("infeasible", "memory-decrease", 0)
 
 
+async def test_on_1_33_what_was_said_of_the_last_resize_says_nothing_of_this_one():
+    async with ApiServer(minor=33) as api, ResizingKubelet(api, node_cpu="2", delay_s=0.05) as kubelet:
+        await api.create(pod())
+        await kubelet.settled()
+        client = client_of(api)
+        assert (await resize(client, "9", policy="both")).reason == "kubelet"
+        outcome = await resize(client, "600m", policy="both")
+        await client.close()
+    assert (outcome.kind, outcome.confirmed) == ("applied", True)
+
+
 async def test_a_restart_on_the_way_is_told(double, kubelet, between):
     restarting = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
     await double.create(pod(container(resizePolicy=restarting)))

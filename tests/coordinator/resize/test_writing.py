@@ -149,6 +149,18 @@ async def test_a_pod_that_is_replaced_in_between_is_not_touched(double, bus, bet
     assert await limit(double) == "500m"
 
 
+async def test_nor_is_it_where_nobody_said_which_pod_was_meant(double, bus, between):
+    async def before(method, path):
+        if method == "PATCH":
+            await double.delete("Pod", "default", "bus", grace_s=0)
+            await double.create(pod(container(given=resources(("50m", "300m")))))
+
+    between.before = before
+    outcome = await resize(between)
+    assert (outcome.kind, outcome.reason, outcome.attempts) == ("superseded", "replaced", 1)
+    assert await limit(double) == "300m"
+
+
 async def test_somebody_who_always_writes_in_between_wins(double, bus, between):
     between.before = meddling(double, "700m", "710m", "720m", "730m", "740m", "750m")
     outcome = await resize(between)
