@@ -13,6 +13,8 @@ from sidecar.policy import quantities
 
 RESIZE: Final = contract.ANNOTATION_PREFIX + "resize"
 RESIZE_POLICY: Final = contract.ANNOTATION_PREFIX + "resize-policy"
+RESIZE_SINCE: Final = contract.ANNOTATION_PREFIX + "resize-since"
+"""What others did to the pod before this time (RFC 3339) does not count any more: how a user has us resume."""
 BUDGET: Final = contract.ANNOTATION_PREFIX + "budget"
 MIN_CPU: Final = contract.ANNOTATION_PREFIX + "min-cpu"
 MAX_CPU: Final = contract.ANNOTATION_PREFIX + "max-cpu"

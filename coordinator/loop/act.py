@@ -62,7 +62,13 @@ class Act:
                 buyers = [grant for grant in agreed if grant.delta_m > 0]
                 await self._send(cycle, settlement.affordable(buyers, _unsold(refused), cycle.plan.spare_m))
         kinds = journal.tally(outcome.kind for _, outcome in cycle.outcomes)
-        journal.say("act", cycle.number, f"{len(cycle.outcomes)} changes sent", outcomes=kinds)
+        journal.say("act", cycle.number, f"{len(cycle.outcomes)} changes were due", outcomes=kinds)
+
+    def lost(self) -> None:
+        """We do not lead: what pods have from here on is another's doing, and nobody is to be blamed for it later."""
+        self._unseen.clear()
+        self.under_way.clear()
+        self._stand_down.lost()
 
     def catch_up(self, pods: Mapping[str, Object]) -> None:
         """From when the watch has brought it, what we wrote is what a pod should have; before, it would look undone."""

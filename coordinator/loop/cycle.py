@@ -69,6 +69,8 @@ class Turn:
         return cycle
 
     async def _phases(self, cycle: Cycle) -> None:
+        if not cycle.leading:
+            self._act.lost()
         await self._observe.run(cycle)
         self._act.judge(cycle)
         await self._calculate.run(cycle)

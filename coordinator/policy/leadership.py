@@ -113,6 +113,8 @@ class Elector:
         self._until = NEVER
         self._former_until = NEVER
         self._not_before = NEVER
+        self._named_s = terms.duration_s
+        """The duration in the record that was seen last: of a holder that may have other terms than we."""
         self._resigned = False
 
     def __repr__(self) -> str:
@@ -240,4 +242,6 @@ class Elector:
         if record is not None and self._ours(record) and (before is None or before.uid != record.uid):
             # Made anew, by us: whoever held the one before, deleted under him, has to run out first.
             self._former_until = now + self.left_s(now)
-            self._not_before = now + self.terms.duration_s
+            self._not_before = now + max(self._named_s, self.terms.duration_s)
+        if record is not None:
+            self._named_s = record.duration_s or self.terms.duration_s

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from coordinator.policy import amounts
 from coordinator.policy.autoscaling import Hpa, Vpa
 from coordinator.policy.subject import Amounts, Policy
-from sidecar import contract
+from sidecar.annotations import RESIZE_SINCE
 from sidecar.parsing import ParseError
 
 Object = dict[str, Any]
@@ -21,8 +21,6 @@ Kind = Literal["free", "limits-only", "stand-down"]
 
 MANAGER: Final = "equilibrium-coordinator"
 """As whom we write."""
-SINCE: Final = contract.ANNOTATION_PREFIX + "resize-since"
-"""What others did to the pod before this time (RFC 3339) does not count any more: how a user has us resume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ def _others(pod: Object, container: str, manager: str, written: Written | None) 
     try:
         traces = _traces(pod, container, manager)
     except (ValueError, TypeError, AttributeError) as flaw:
-        return Standing("stand-down", "unreadable", f"managedFields or {SINCE}: {flaw}")
+        return Standing("stand-down", "unreadable", f"managedFields or {RESIZE_SINCE}: {flaw}")
     if foreign := _foreign(traces):
         return foreign
     if traces.since is not None and traces.since > (traces.ours or _EARLIEST):
@@ -132,7 +130,8 @@ def _foreign(traces: _Traces) -> Standing | None:
     if not others:
         return None
     at, name = max(others)
-    said = f"{name or 'somebody'} resized it at {at.isoformat()}; to have it back: annotation {SINCE} with a later time"
+    said = f"{name or 'somebody'} resized it at {at.isoformat()}; to have it back: "
+    said += f"annotation {RESIZE_SINCE} with a later time"
     return Standing("stand-down", "foreign-resizer", said)
 
 
@@ -140,7 +139,7 @@ _EARLIEST: Final = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
 
 
 def _since(metadata: Object) -> datetime | None:
-    given = _part(metadata, "annotations").get(SINCE)
+    given = _part(metadata, "annotations").get(RESIZE_SINCE)
     return None if given is None else _time(given)
 
 

@@ -86,6 +86,8 @@ SETTINGS: Final = (
     Setting("proxy-memory-limit", parse_memory),
     Setting("native-sidecar", _words("true", "false")),
 )
+_OF_OTHERS: Final = WRITTEN | {sizes.RESIZE_SINCE}
+"""Known, and no settings of a template: that one is said of a running pod, to the coordinator."""
 KEYS: Final = frozenset(setting.key for setting in SETTINGS) | {contract.INJECT}
 ALIASES: Final = {setting.alias: setting.key for setting in SETTINGS if setting.alias} | {
     opt_in.ALIAS: contract.INJECT
@@ -133,7 +135,7 @@ def _compare(reading: Reading, low: str, high: str) -> None:
 
 def _strangers(annotations: Mapping[str, str]) -> Iterator[str]:
     for key in annotations:
-        if key.startswith(contract.ANNOTATION_PREFIX) and key not in KEYS and key not in WRITTEN:
+        if key.startswith(contract.ANNOTATION_PREFIX) and key not in KEYS | _OF_OTHERS:
             yield f"annotation {key} is not known and has no effect{parsing.suggestion(key, KEYS)}"
 
 

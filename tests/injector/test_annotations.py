@@ -101,6 +101,10 @@ def test_an_alias_that_says_the_same_is_no_clash():
     assert annotations.read(named({"mbcas.budget": "5", "budget": "5"})).warnings == []
 
 
+def test_what_a_running_pod_tells_the_coordinator_is_no_stranger():
+    assert annotations.read({f"{PREFIX}resize-since": "2026-11-22T12:00:00Z"}).warnings == []
+
+
 def test_an_unknown_annotation_of_ours_is_a_warning_with_what_was_meant():
     said = ask(pod({"stategy": "balanced"}))
     assert said.outcome == "injected"

@@ -281,3 +281,20 @@ def test_a_process_that_stood_still_believes_nothing_and_writes_what_it_knows_on
 def test_terms_that_cannot_work_are_refused(fields):
     with pytest.raises(ValueError, match="allowed"):
         Terms(**fields)
+
+
+def test_whoever_makes_a_deleted_record_anew_waits_as_long_as_the_one_before_may_believe():
+    one = elector()
+    one.read(record(duration_s=60), 0)
+    one.read(None, 1)
+    assert isinstance(one.step(1), Write)
+    one.written(record("a", "2", uid="v"), 1)
+    for now in range(2, 61):
+        assert one.left_s(now) == 0, "its holder may not know yet"
+        if isinstance(step := one.step(now), Write):
+            one.written(record("a", f"{now + 2}", uid="v"), now)
+        else:
+            assert isinstance(step, Wait)
+    one.step(61)
+    one.written(record("a", "99", uid="v"), 61)
+    assert one.left_s(61) == pytest.approx(BELIEF_S)

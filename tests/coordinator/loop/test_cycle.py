@@ -1,5 +1,7 @@
 """Whole cycles against the API double, a kubelet that resizes, and scripted sidecars."""
 
+import math
+
 import pytest
 
 from coordinator import state
@@ -280,6 +282,25 @@ async def test_somebody_else_who_resizes_a_pod_has_it_and_its_owner_is_told():
         page = c.parts.metrics.registry.get_sample_value
         assert page("equilibrium_stand_downs_total", {"reason": "foreign-resizer"}) == 1
         assert page("equilibrium_stood_down", {"reason": "foreign-resizer"}) == 1
+
+
+async def test_whoever_leads_again_takes_what_another_coordinator_did_meanwhile_for_what_it_is():
+    async with world() as w, driven(w) as c:
+        await w.add(rich("a", 5), 0.95)
+        await w.add(rich("b", 1), 0.95)
+        assert set(outcomes(await step(w, c))) == {"a", "b"}
+        await step(w, c)
+        c._leader.seconds = 0.0
+        await step(w, c)
+        query = "?fieldManager=equilibrium-coordinator"
+        for name, cpu in (("a", "910m"), ("b", "420m")):
+            body = {"spec": {"containers": [{"name": "app", "resources": {"limits": {"cpu": cpu}}}]}}
+            await w.api.patch("Pod", "shop", name, body, subresource="resize", query=query)
+        await step(w, c)
+        c._leader.seconds = math.inf
+        cycle = await step(w, c)
+        assert (cycle.stood_down, cycle.news) == ([], [])
+        assert set(outcomes(cycle)) == {"a", "b"}
 
 
 async def test_a_limit_range_bounds_what_pods_get():

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from coordinator.policy import autoscaling
-from coordinator.policy.ownership import NO_OWNERS, SINCE, Owners, Written, standing
+from coordinator.policy.ownership import NO_OWNERS, Owners, Written, standing
 from coordinator.policy.subject import Amounts
+from sidecar.annotations import RESIZE_SINCE
 from tests.coordinator.owners.objects import (
     OURS,
     THEIRS,
@@ -85,7 +86,7 @@ def test_another_resizer_is_left_alone():
     found = judged(pod(resize(THEIRS, NOON)))
     assert (found.kind, found.reason) == ("stand-down", "foreign-resizer")
     assert "updater resized it at 2026-11-22T12:00:00+00:00" in found.detail
-    assert SINCE in found.detail
+    assert RESIZE_SINCE in found.detail
 
 
 @pytest.mark.parametrize(
@@ -115,20 +116,22 @@ def test_who_resized_last_counts(fields, kind):
 
 def test_a_user_gives_the_pod_back_with_a_time():
     theirs = resize(THEIRS, NOON)
-    assert judged(pod(theirs, annotations={SINCE: LATER})).kind == "free"
-    assert judged(pod(theirs, annotations={SINCE: NOON})).kind == "stand-down", "not later than what they did"
+    assert judged(pod(theirs, annotations={RESIZE_SINCE: LATER})).kind == "free"
+    assert judged(pod(theirs, annotations={RESIZE_SINCE: NOON})).kind == "stand-down", (
+        "not later than what they did"
+    )
     again = resize(THEIRS, LATEST)
-    assert judged(pod(again, annotations={SINCE: LATER})).kind == "stand-down", "they did it again"
-    assert judged(pod(theirs, annotations={SINCE: "2026-11-22T13:00:01+01:00"})).kind == "free", (
+    assert judged(pod(again, annotations={RESIZE_SINCE: LATER})).kind == "stand-down", "they did it again"
+    assert judged(pod(theirs, annotations={RESIZE_SINCE: "2026-11-22T13:00:01+01:00"})).kind == "free", (
         "any time zone"
     )
 
 
 @pytest.mark.parametrize("said", ["now", "2026-11-22T12:00:01", "", "1e9"])
 def test_a_time_that_cannot_be_read_gives_nothing_back(said):
-    found = judged(pod(resize(THEIRS, NOON), annotations={SINCE: said}))
+    found = judged(pod(resize(THEIRS, NOON), annotations={RESIZE_SINCE: said}))
     assert (found.kind, found.reason) == ("stand-down", "unreadable")
-    assert SINCE in found.detail
+    assert RESIZE_SINCE in found.detail
 
 
 @pytest.mark.parametrize(
@@ -157,7 +160,7 @@ def test_what_we_wrote_to_another_pod_or_container_says_nothing():
 
 def test_a_pod_given_back_forgets_drift_until_we_write_again():
     written = wrote(cpu_limit_m=450)
-    given = {SINCE: LATER}
+    given = {RESIZE_SINCE: LATER}
     assert judged(pod(resize(OURS, NOON), annotations=given), written=written).kind == "free"
     assert judged(pod(resize(OURS, LATEST), annotations=given), written=written).reason == "drift"
 
