@@ -163,7 +163,7 @@ VARIABLES: Final = (
         "text",
         "The mesh's shared secret: signs negotiations, and lets others read /state. Without it only sidecars on "
         "loopback answer.",
-        str,
+        parsing.parse_key,
         secret=True,
         prefix=contract.ENV_PREFIX,
     ),

@@ -229,3 +229,14 @@ def parse_pairs(text: str, fields: Mapping[str, Callable[[str], Any]]) -> dict[s
     if flaws:
         raise ParseError(*flaws)
     return values
+
+
+def parse_key(text: str) -> str:
+    """A secret; white space around it came from a file or an editor, and the other sidecars' may differ."""
+    if text != text.strip():
+        raise unfit("white space around it", "a secret without it (`echo` adds a line end: use printf)")
+    if not text.isprintable():
+        raise unfit(
+            "unprintable characters", "a secret people can type; of random bytes, their hex or base64"
+        )
+    return text

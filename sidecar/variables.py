@@ -46,17 +46,6 @@ def parse_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def parse_key(text: str) -> str:
-    """A secret; white space around it came from a file or an editor, and the other sidecars' may differ."""
-    if text != text.strip():
-        raise unfit("white space around it", "a secret without it (`echo` adds a line end: use printf)")
-    if not text.isprintable():
-        raise unfit(
-            "unprintable characters", "a secret people can type; of random bytes, their hex or base64"
-        )
-    return text
-
-
 def parse_path(text: str) -> str:
     """An absolute path as requests have it, without a query."""
     if not re.fullmatch(r"/[\x21-\x7e]{0,255}", text) or "?" in text or "#" in text:
@@ -203,7 +192,7 @@ VARIABLES = (
         unset=(),
     ),
     _one_of("unknown", "refuse", "refuse | passthrough", "What happens to a host that nobody knows."),
-    Variable("mesh_key", "", "a text", "Shared secret of the mesh.", parse_key, secret=True),
+    Variable("mesh_key", "", "a text", "Shared secret of the mesh.", parsing.parse_key, secret=True),
     _one_of("metrics", "full", "full | service", "service leaves out per-endpoint series."),
     Variable(
         "memory_limit",

@@ -139,3 +139,9 @@ def test_every_metric_and_phase_is_documented():
     for phase, steps in PHASES.items():
         assert f"`{phase}`" in DOCS
         assert all(f"`{step}`" in DOCS for step in steps)
+
+
+def test_a_mesh_key_is_what_sidecars_take_for_one():
+    with pytest.raises(ConfigError) as caught:
+        options.read((), {"EQUILIBRIUM_MESH_KEY": "abc\n"})
+    assert "white space around it" in str(caught.value)
