@@ -41,7 +41,8 @@ async def _serve(given: Options, status: list[int]) -> None:
 
     cycle = await coordinator.once()
     print(state.shown(cycle, given.output), end="")
-    status.append(SOME_FAILED if state.failed(cycle) else 0)
+    hindered = bool(cycle.idle) and not given.dry_run and not coordinator.stopping
+    status.append(SOME_FAILED if state.failed(cycle) else program.FAILED if hindered else 0)
 
 
 if __name__ == "__main__":

@@ -121,6 +121,11 @@ class Coordinator:
         for client in self._clients:
             await client.close()
 
+    @property
+    def stopping(self) -> bool:
+        """Somebody asked it to."""
+        return self._stop.is_set()
+
     def not_ready(self) -> str:
         """Empty when it observes (leading or not), else the reason."""
         return "draining" if self._stop.is_set() else self.parts.ignorance()

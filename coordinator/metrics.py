@@ -150,7 +150,7 @@ class Metrics:
             self._silences.add(silence.word)
         self._states(cycle)
         self._of_pods(cycle)
-        if cycle.plan is not None:
+        if cycle.plan is not None and cycle.plan.markets:  # where nothing was decided the last figures stand
             self._fairness.set(cycle.plan.fairness)
             if cycle.plan.potential is not None:
                 self._played(cycle.plan.potential)

@@ -21,8 +21,8 @@ from coordinator.policy.grant import Grant
 from coordinator.policy.outcome import Outcome
 from coordinator.policy.standdown import StandDown
 from coordinator.settings import Settings
-from coordinator.telemetry.prometheus import Prometheus
-from coordinator.telemetry.sidecars import Sidecars
+from coordinator.telemetry.prometheus import TIMEOUT_S, Prometheus
+from coordinator.telemetry.sidecars import ROUNDS, Sidecars
 from sidecar.kube.access import Access, in_cluster
 from sidecar.kube.client import Client
 from sidecar.kube.errors import ApiError
@@ -174,4 +174,5 @@ def _prometheus(settings: Settings) -> Prometheus | None:
         window_s=settings.prometheus_window,
         age_s=2 * settings.cycle,
         token_file=settings.prometheus_token_file,
+        timeout_s=min(TIMEOUT_S, ROUNDS * settings.demand_timeout),
     )

@@ -10,6 +10,8 @@ from coordinator.policy.pods import Rules
 from coordinator.policy.subject import Policy
 from coordinator.variables import PREFIX, TABLE
 
+_PATCHES_S = 10.0
+"""For patches, with what they wait between attempts."""
 Address = tuple[str, int]
 """IP, port."""
 
@@ -65,8 +67,14 @@ class Settings:
 
     @property
     def config(self) -> Config:
-        """For deciding."""
-        return Config(allocator=self.allocator, cycle_s=self.cycle, memory=self.memory)
+        """For deciding. A cycle may last as long as all are waited for: that is no clock that jumped."""
+        waits_s = 2 * (self.demand_timeout + self.negotiate_timeout) + _PATCHES_S
+        return Config(
+            allocator=self.allocator,
+            cycle_s=self.cycle,
+            memory=self.memory,
+            clock_cycles=max(Config().clock_cycles, 1 + waits_s / self.cycle),
+        )
 
 
 def from_env(environ: Mapping[str, str]) -> Settings:

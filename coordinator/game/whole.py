@@ -15,7 +15,7 @@ def whole(shares: Sequence[float], total: int) -> list[int]:
 
     Ties go to whoever comes first.
     """
-    counts = [math.floor(share + _NOISE * max(1.0, share)) for share in shares]
+    counts = [math.floor(share + max(_NOISE, 16 * math.ulp(share))) for share in shares]
     spare = total - sum(counts)
     remainders = [round(share - count, _DIGITS) for share, count in zip(shares, counts, strict=True)]
     order = sorted(range(len(counts)), key=lambda index: (-remainders[index], index))

@@ -172,7 +172,9 @@ class Inventory:
             outside = self._outside(pod, subjects)
             taken[outside.node] = taken.get(outside.node, 0) + outside.request_m
         for name in sorted({subject.node for subject in subjects.values()}):
-            allocatable_m = self._allocatable_m(name) or 0
+            allocatable_m = self._allocatable_m(name)
+            if allocatable_m is None:  # gone since its pods were looked at: they are left as they are
+                continue
             free_m = int(allocatable_m * (1 - self._reserve)) - taken.get(name, 0)
             yield Node(name=name, capacity_m=max(0, free_m))
 

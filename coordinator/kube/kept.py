@@ -124,7 +124,8 @@ def request_m(found: Object, without: str = "") -> int:
     running_m = sidecars_m + sum(map(asks_m, spec.get("containers") or ()))
     # Init containers that have ended count too: the scheduler keeps their room, and a restart needs it.
     overhead_m = amounts.cpu_request_m({"resources": {"requests": spec.get("overhead")}})
-    return max(running_m, start_m) + overhead_m
+    pod_m = amounts.cpu_request_m(spec)  # as a pod (KEP-2837): at least what its containers ask for
+    return max(running_m, start_m, pod_m) + overhead_m
 
 
 def node(found: Object) -> Object:

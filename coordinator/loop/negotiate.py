@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from coordinator import journal
 from coordinator.loop.timing import timed
+from coordinator.policy import answers
 from coordinator.policy.controller import Controller
 from coordinator.policy.grant import Grant
 from coordinator.record import Cycle
@@ -28,7 +29,8 @@ class Negotiate:
             grants = proposals(cycle)
             cycle.consents = await self._sidecars.negotiate(grants, cycle.observations)
             for grant, consent in cycle.consents:
-                self._controller.answered(grant, consent, now=self._now())
+                if not consent.reason.startswith(answers.UNHEARD):
+                    self._controller.answered(grant, consent, now=self._now())
                 if consent.answer == "vetoed":
                     journal.warn(
                         "negotiate",
@@ -39,8 +41,9 @@ class Negotiate:
                         minimum_memory_bytes=consent.minimum_memory_bytes,
                         minimum_cpu_m=consent.minimum_cpu_m,
                     )
-        answers = journal.tally(consent.answer for _, consent in cycle.consents)
-        journal.say("negotiate", cycle.number, f"{len(cycle.consents)} pods asked", answers=answers)
+        told = journal.tally(consent.answer for _, consent in cycle.consents)
+        asked = len(cycle.consents) - told.get("unasked", 0)
+        journal.say("negotiate", cycle.number, f"{asked} pods asked", answers=told)
 
 
 def proposals(cycle: Cycle) -> list[Grant]:

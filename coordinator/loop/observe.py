@@ -1,5 +1,6 @@
 """Observe: which pods there are and who else owns them (Discover), and how much they want (Demand)."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
@@ -137,14 +138,19 @@ class Observe:
     # -- demand
 
     async def _demand(self, cycle: Cycle) -> None:
-        scraped = await self._prometheus.scrape() if self._prometheus is not None else None
-        said = await self._sidecars.demands(cycle.market)
+        async with asyncio.TaskGroup() as group:  # neither waits for the other
+            asked = group.create_task(self._scraped())
+            answers = group.create_task(self._sidecars.demands(cycle.market))
+        scraped, said = asked.result(), answers.result()
         observer = Observer(cycle.market, scraped, self._now())
         observed = {}
         for subject in cycle.market:
             observed[subject.uid] = self._observed(cycle, observer, subject, said.get(subject.uid))
         cycle.observations = observed
         self._tell(cycle, said.values(), scraped)
+
+    async def _scraped(self) -> Scraped | None:
+        return await self._prometheus.scrape() if self._prometheus is not None else None
 
     def _observed(
         self, cycle: Cycle, observer: Observer, subject: Subject, said: Demand | Silence | None

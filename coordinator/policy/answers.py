@@ -11,6 +11,8 @@ from sidecar.policy import quantities
 LONGEST_TEXT: Final = 300
 OK: Final = 200
 NO: Final = 409
+UNHEARD: Final = "unheard"
+"""The word of a no that nobody said: it is not remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,14 @@ class Demand:
     throttled: float | None
 
 
-def demand(said: dict[str, Any], pod: str) -> Demand:
+def demand(said: dict[str, Any], namespace: str, pod: str) -> Demand:
     """Raise ValueError with what is wrong: nothing of such an answer is used."""
-    name = said.get("pod")
-    if isinstance(name, str) and name not in ("", pod):
-        raise ValueError(f"the sidecar there is that of pod {name[:80]!r}: an address that changed hands")
+    for what, expected in (("namespace", namespace), ("pod", pod)):
+        name = said.get(what)
+        if isinstance(name, str) and name not in ("", expected):
+            raise ValueError(
+                f"the sidecar there is that of {what} {name[:80]!r}: an address that changed hands"
+            )
     throttled = said.get("throttling")
     return Demand(
         _share("demand", said.get("demand")), None if throttled is None else _share("throttling", throttled)
@@ -101,6 +106,6 @@ def _whole(value: object) -> int | None:
 
 def _cpu(text: str) -> int | None:
     try:
-        return quantities.parse_quantity(text, 1000)
+        return _whole(quantities.parse_quantity(text, 1000))
     except ParseError:
         return None

@@ -55,6 +55,8 @@ class Record:
     """Resizes in a row that could not be."""
     not_before: float = -math.inf
     setback: str = ""
+    deferred: int = 0
+    """Plans in a row in which the kubelet had no room for what is asked for."""
     first_memory_bytes: int | None = None
     idle_memory: int = 0
     """Cycles in a row."""

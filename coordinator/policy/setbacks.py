@@ -7,6 +7,8 @@ from coordinator.policy.records import Record, Veto, Written
 
 _BRIEF = frozenset({"failed", "conflict", "superseded"})
 """Nothing is wrong with what was asked: one cycle is enough the first time."""
+_LASTING = frozenset({"infeasible", "forbidden"})
+"""Something is."""
 
 
 def remember_answer(record: Record, grant: Grant, consent: Consent, config: Config, now: float) -> None:
@@ -30,6 +32,10 @@ def remember_answer(record: Record, grant: Grant, consent: Consent, config: Conf
 
 def remember_outcome(record: Record, grant: Grant, outcome: Outcome, config: Config, now: float) -> None:
     """What is done starts the cooldown, what is not a wait."""
+    if grant.memory_bytes is not None and outcome.kind in _LASTING:
+        # which of the two could not be nobody says: memory waits, so that it does not keep CPU from moving
+        until = now + config.backoff_most_cycles * config.cycle_s
+        record.memory_veto = Veto(until, None, outcome.message or outcome.reason)
     if grant.subject.deferred:
         _reverted(record, outcome, config, now)
     elif outcome.kind in ("applied", "deferred"):

@@ -9,7 +9,7 @@ from coordinator.policy.config import Bounds, Config
 from coordinator.policy.grant import Grant, Held
 from coordinator.policy.observation import Observation
 from coordinator.policy.reach import STEP_M, Reach, down, reach
-from coordinator.policy.records import Record, Records
+from coordinator.policy.records import Record, Records, Written
 from coordinator.policy.subject import Subject
 
 _ANY = Bounds()
@@ -94,6 +94,7 @@ def _judged(subject: Subject, record: Record, cycle: Cycle) -> Entry | Held:
     if flaw is None and seen is not None:
         record.demand = averaged(record.demand, seen, cycle.config)
         record.caution += cycle.config.recovery * (1.0 - record.caution)
+    record.deferred = record.deferred + 1 if subject.deferred else 0
     if subject.deferred or not subject.settled:
         word = "deferred" if subject.deferred else "settling"
         return Held(subject, word, "an earlier resize is under way")
@@ -130,8 +131,12 @@ def _under_way_m(subject: Subject, record: Record) -> int:
 
 def _revert(subject: Subject, record: Record) -> Grant | None:
     """Only what we wrote ourselves (in an earlier cycle, then) and what is still asked for."""
+    if not subject.deferred:
+        return None
     written = record.written
-    if written is None or not subject.deferred:
+    if written is None and record.deferred > 1:
+        written = _inherited(subject)
+    if written is None:
         return None
     cpu_m = memory = None
     if written.cpu_m == subject.cpu_m and 0 < written.before_cpu_m < subject.cpu_m:
@@ -143,3 +148,10 @@ def _revert(subject: Subject, record: Record) -> Grant | None:
         return None
     words = "the kubelet has had no room for it for a cycle: back to what it had"
     return Grant(subject=subject, cpu_m=cpu_m, memory_bytes=memory, reason=words)
+
+
+def _inherited(subject: Subject) -> Written:
+    """What the coordinator before this one wrote: whoever else resizes a pod has it to himself (`StandDown`)."""
+    spec, actual = subject.spec, subject.actual
+    had_m = actual.cpu_request_m if subject.policy == "requests" else actual.cpu_limit_m
+    return Written(None, had_m or 0, subject.cpu_m, actual.memory_limit_bytes, spec.memory_limit_bytes)

@@ -48,6 +48,7 @@ SIGNALS: Final = (
     Signal(
         "usage_bytes",
         f"max by ({_CONTAINER}) (last_over_time(container_memory_working_set_bytes{_APP}[{{w}}]))",
+        most=2.0**60,
     ),
     Signal("rate", f'sum by ({_POD}) (rate(equilibrium_requests_total{{listener="inbound"}}[{{w}}]))'),
     Signal(
@@ -89,7 +90,9 @@ def read(signal: Signal, said: Mapping[str, Any]) -> Series:
     samples = data.get("result") if isinstance(data, dict) else None
     if kind != "vector" or not isinstance(samples, list):
         raise ValueError(f"the answer is a {str(kind)[:40]}, not a vector of samples")
-    series = Series(warnings=[str(each)[:200] for each in said.get("warnings") or () if each][:5])
+    warnings = said.get("warnings")
+    warnings = warnings if isinstance(warnings, list) else [warnings]
+    series = Series(warnings=[str(each)[:200] for each in warnings if each][:5])
     for sample in samples:
         _take(signal, sample, series)
     return series

@@ -78,7 +78,7 @@ class Sidecars:
 
         asked = list(grants)
         late = answers.vetoed(
-            "timeout", "no answer is a no; too many sidecars are silent, it was not waited for"
+            answers.UNHEARD, "no answer is a no; too many sidecars are silent, it was not waited for"
         )
         return list(zip(asked, await self._all(asked, ask, late, ROUNDS * self._negotiate_s), strict=True))
 
@@ -108,7 +108,7 @@ class Sidecars:
             )
             if status != answers.OK:
                 return Silence(f"status-{status}", f"{url} answered {status}")
-            return answers.demand(fetch.parse(body, url), subject.name)
+            return answers.demand(fetch.parse(body, url), subject.namespace, subject.name)
         except Silence as silence:
             return silence
         except ValueError as error:

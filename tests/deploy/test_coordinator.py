@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -124,7 +123,7 @@ async def test_with_its_own_account_it_resizes_tells_and_is_refused_nothing(
 
         await until(lambda: did("PATCH", "/pods/wants/resize"))
         await until(lambda: did("POST", "/events"))
-        assert "403" not in re.sub(r'"time": ?"[^"]*"', "", log.read_text())
+        assert "403 Forbidden" not in log.read_text()
     granted = rights.grants(manifests.installed(manifests.COORDINATOR), ACCOUNT)
     asked = [(method, url) for user, method, url in api.requests if user == USER and "selfsubject" not in url]
     # The double has no VPAs, as many clusters: asked for in vain
