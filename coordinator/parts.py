@@ -87,6 +87,7 @@ class Parts:
             settings.workload,
             demand_s=settings.demand_timeout,
             negotiate_s=settings.negotiate_timeout,
+            memory=settings.memory != "off" and settings.prometheus is None,
         )
         self.prometheus = _prometheus(settings)
         self.turn = self._turn(stopping)

@@ -282,6 +282,7 @@ class Sidecar:
             },
             "degradation": {**self._strain.governor.snapshot(), "publishing": self._strain.publishing},
             "demand": self.demand(),
+            "memory": self._strain.memory(),
             "outbound": {
                 "in_flight": self.outbound.stats.in_flight,
                 "connections": self.outbound.stats.connections,

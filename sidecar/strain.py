@@ -142,6 +142,18 @@ class Strain:
             values["limit"] = door.gate.admission.slots
         return values
 
+    def memory(self) -> list[dict[str, object]]:
+        """What each source says is used, bytes, the one that governs first; `app`: whether it is the application's."""
+        return [
+            {
+                "source": reading.source,
+                "usage_bytes": reading.usage_bytes,
+                "limit_bytes": reading.limit_bytes,
+                "app": reading.governs_app,
+            }
+            for reading in self.readings
+        ]
+
     async def crashed_or_stopped(self, error: BaseException | None) -> None:
         """Write what led here, if somebody said where and it is worth it."""
         if not self._files:

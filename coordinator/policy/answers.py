@@ -1,4 +1,4 @@
-"""What sidecars answer, checked: `GET /demand` and `POST /negotiate` (docs/demand.md, docs/memory-hooks.md). Pure."""
+"""What sidecars answer to `/demand`, `/state` and `/negotiate` (docs/demand.md, memory-hooks.md), checked. Pure."""
 
 import math
 from dataclasses import dataclass
@@ -21,20 +21,29 @@ class Demand:
 
     demand: float
     throttled: float | None
+    usage_bytes: int | None = None
+    """Memory the application uses."""
 
 
 def demand(said: dict[str, Any], namespace: str, pod: str) -> Demand:
     """Raise ValueError with what is wrong: nothing of such an answer is used."""
-    for what, expected in (("namespace", namespace), ("pod", pod)):
-        name = said.get(what)
-        if isinstance(name, str) and name not in ("", expected):
-            raise ValueError(
-                f"the sidecar there is that of {what} {name[:80]!r}: an address that changed hands"
-            )
+    name, home = said.get("pod"), said.get("namespace")
+    told = f"{home or namespace}/{name}"
+    if name and told != f"{namespace}/{pod}":  # one started by hand may know neither
+        raise ValueError(f"the sidecar there is that of pod {told[:80]!r}: an address that changed hands")
     throttled = said.get("throttling")
     return Demand(
         _share("demand", said.get("demand")), None if throttled is None else _share("throttling", throttled)
     )
+
+
+def memory(said: dict[str, Any]) -> int | None:
+    """What the application uses, bytes, from `/state`; None where its sidecar cannot tell or says nonsense."""
+    readings = said.get("memory")
+    for reading in readings if isinstance(readings, list) else ():
+        if isinstance(reading, dict) and reading.get("app") is True:
+            return _whole(reading.get("usage_bytes"))
+    return None
 
 
 def _share(name: str, value: object) -> float:

@@ -35,6 +35,8 @@ class Observer:
         usage_bytes = self._signal("usage_bytes", subject)
         throttled = self._signal("throttled", subject)
         demand, source, reason = self._demand(subject, said, usage_m, throttled)
+        if isinstance(said, Demand) and usage_bytes is None:
+            usage_bytes = said.usage_bytes
         if isinstance(said, Demand) and said.throttled is not None and throttled is None:
             throttled = said.throttled
         return Observation(

@@ -6,6 +6,7 @@ A sidecar that hangs, lies or is another pod's costs its own answer and nobody e
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import aiohttp
@@ -28,13 +29,21 @@ DEMAND_S: Final = 2.0
 NEGOTIATE_S: Final = 8.0
 """A memory hook has 5 s, and reading its effect is on top of that (docs/memory-hooks.md)."""
 MOST_BYTES: Final = 64 * 1024
+STATE_BYTES: Final = 1024 * 1024
+"""Of `/state`, which names every endpoint the pod sends to."""
+
+STATE: Final = "/state"
+NEGOTIATE: Final = "/negotiate"
 
 Q = TypeVar("Q")
 A = TypeVar("A")
 
 
 class Sidecars:
-    """`key`: the mesh key, without which only sidecars on loopback negotiate; `workload`: who we say we are."""
+    """`key`: the mesh key, without which only sidecars on loopback negotiate; `workload`: who we say we are.
+
+    `memory`: ask each one's `/state`, too, for what its application uses.
+    """
 
     def __init__(
         self,
@@ -44,12 +53,14 @@ class Sidecars:
         demand_s: float = DEMAND_S,
         negotiate_s: float = NEGOTIATE_S,
         at_once: int = AT_ONCE,
+        memory: bool = False,
     ) -> None:
         self._key = key
         self._workload = workload
         self._demand_s = demand_s
         self._negotiate_s = negotiate_s
         self._at_once = at_once
+        self._memory = memory
         self._pool: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -108,18 +119,35 @@ class Sidecars:
             )
             if status != answers.OK:
                 return Silence(f"status-{status}", f"{url} answered {status}")
-            return answers.demand(fetch.parse(body, url), subject.namespace, subject.name)
+            wants = answers.demand(fetch.parse(body, url), subject.namespace, subject.name)
         except Silence as silence:
             return silence
         except ValueError as error:
             return Silence("garbage", f"{url}: {error}")
+        return replace(wants, usage_bytes=await self._use(subject)) if self._memory else wants
+
+    async def _use(self, subject: Subject) -> int | None:
+        """Of memory, bytes. That nobody says so costs the pod what depends on it, and not its demand."""
+        url = f"http://{subject.sidecar}{STATE}"
+        try:
+            status, body = await fetch.answer(
+                self._session(),
+                "GET",
+                url,
+                timeout_s=self._demand_s / 2,  # both fit into what the step may take
+                most_bytes=STATE_BYTES,
+                headers=self._proof("GET", STATE, b""),
+            )
+            return answers.memory(fetch.parse(body, url)) if status == answers.OK else None
+        except Silence:
+            return None
 
     async def _negotiate(self, grant: Grant, usage_bytes: int | None) -> Consent:
         sidecar = grant.subject.sidecar
         if sidecar is None:
             return Consent("unasked")
         body = orjson.dumps(answers.proposal(grant, usage_bytes))
-        url = f"http://{sidecar}/negotiate"
+        url = f"http://{sidecar}{NEGOTIATE}"
         try:
             status, said = await fetch.answer(
                 self._session(),
@@ -128,20 +156,20 @@ class Sidecars:
                 timeout_s=self._negotiate_s,
                 most_bytes=MOST_BYTES,
                 data=body,
-                headers={"Content-Type": "application/json", **self._proof(body)},
+                headers={"Content-Type": "application/json", **self._proof("POST", NEGOTIATE, body)},
             )
             return answers.consent(status, _tolerant(status, said, url))
         except Silence as silence:
             return answers.vetoed(silence.word, f"no answer is a no; {silence.text}")
 
-    def _proof(self, body: bytes) -> dict[str, str]:
+    def _proof(self, method: str, path: str, body: bytes) -> dict[str, str]:
         """The headers that say who asks (docs/admin.md)."""
         if self._key is None:
             return {}
         value = auth.sign(
             self._key,
-            method=b"POST",
-            path=b"/negotiate",
+            method=method.encode(),
+            path=path.encode(),
             body=body,
             workload=self._workload,
             now_unix_s=clock.wall_s(),

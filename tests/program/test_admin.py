@@ -279,6 +279,7 @@ async def test_state_shows_what_is_known_and_what_is_going_on(tmp_path: Path) ->
         assert state["workload"] == "shop/ticket-service"
         assert state["strategy"] == "none"
         assert state["draining"] is False
+        assert {"source", "usage_bytes", "limit_bytes", "app"} == set().union(*state["memory"])
         assert state["outbound"] == {"in_flight": 1, "connections": 2}
         assert state["inbound"] == {"in_flight": 0, "connections": 0}
         assert set(state["services"]) == {"slow", "quick"}

@@ -18,12 +18,15 @@ class Sidecar:
         self.wants = demand
         self.demand: Callable[[], Answer] = lambda: (200, self._usual())
         self.negotiate: Callable[[dict[str, Any]], Answer] = lambda _: (200, {"accepted": True})
+        self.state: Callable[[], Answer] = lambda: (404, {})
         self.asked = 0
         self.proposals: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.state_headers: list[dict[str, str]] = []
         self.bodies: list[bytes] = []
         app = web.Application()
         app.add_routes([web.get("/demand", self._demand), web.post("/negotiate", self._negotiate)])
+        app.router.add_get("/state", self._state)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
 
     def _usual(self) -> dict[str, Any]:
@@ -42,6 +45,10 @@ class Sidecar:
     async def _demand(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
         return await _answer(*self.demand())
+
+    async def _state(self, request: web.Request) -> web.StreamResponse:
+        self.state_headers.append(dict(request.headers))
+        return await _answer(*self.state())
 
     async def _negotiate(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

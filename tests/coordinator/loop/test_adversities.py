@@ -176,6 +176,55 @@ def test_a_market_of_any_size_sells_no_more_than_there_is():
     assert max(found.values()) - min(found.values()) <= 1
 
 
+def in_use(mib: int) -> dict[str, object]:
+    own = {"source": "self", "usage_bytes": 9, "limit_bytes": None, "app": False}
+    return {"memory": [own, {"source": "processes", "usage_bytes": mib * 2**20, "app": True}]}
+
+
+async def test_without_prometheus_memory_grows_by_what_sidecars_say_their_application_uses():
+    async with world() as w, driven(w, MESH_KEY="key") as c:
+        await w.add(pod("full"), 0.5)
+        await w.add(pod("roomy"), 0.5)
+        w.sidecars["full"].state = lambda: (200, in_use(250))
+        w.sidecars["roomy"].state = lambda: (200, in_use(30))
+        cycle = await step(w, c)
+        grown = {grant.subject.name for grant, _ in cycle.outcomes if grant.memory_bytes is not None}
+        assert grown == {"full"}
+        assert all("X-GT-Auth" in headers for headers in w.sidecars["full"].state_headers)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (401, {}),
+        (500, b"oops"),
+        (200, b"{"),
+        (200, []),
+        (200, {"memory": 5}),
+        (200, {"memory": [{"app": True, "usage_bytes": "1e30"}]}),
+        (200, {"memory": [{"app": True, "usage_bytes": 10**30}]}),
+        (302, {}),
+    ],
+)
+async def test_a_state_nobody_can_use_costs_what_is_known_of_memory_and_nothing_else(answer):
+    async with world() as w, driven(w) as c:
+        await w.add(pod("a"), 0.9)
+        w.sidecars["a"].state = lambda: answer
+        cycle = await step(w, c)
+        (seen,) = cycle.observations.values()
+        assert (seen.source, seen.demand, seen.usage_bytes) == ("sidecar", 0.9, None)
+        assert not cycle.failures
+
+
+async def test_a_state_that_hangs_costs_no_demand():
+    async with world() as w, driven(w, DEMAND_TIMEOUT="500ms") as c:
+        await w.add(pod("a"), 0.9)
+        w.sidecars["a"].state = lambda: (200, HANG)
+        cycle = await step(w, c)
+        (seen,) = cycle.observations.values()
+        assert (seen.source, seen.demand, seen.usage_bytes) == ("sidecar", 0.9, None)
+
+
 @pytest.mark.parametrize("told", [{"pod": "another"}, {"namespace": "bank"}])
 def test_a_namesake_in_another_namespace_is_somebody_else(told: dict[str, str]) -> None:
     said = {"demand": 0.9, "pod": "one", "namespace": "shop"}

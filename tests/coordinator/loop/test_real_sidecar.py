@@ -55,7 +55,7 @@ async def test_an_address_that_changed_hands_is_not_believed(tmp_path):
         cycle = await step(w, c)
         (seen,) = cycle.observations.values()
         assert seen.source == "default"
-        assert "'somebody'" in seen.reason
+        assert "shop/somebody" in seen.reason
 
 
 @asynccontextmanager
