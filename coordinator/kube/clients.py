@@ -5,7 +5,6 @@ generated `…Api` classes) gets an adapter, found by what it can do: the packag
 more memory than the rest of the program.
 """
 
-import json
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -16,7 +15,7 @@ import aiohttp
 from sidecar.kube import bodies
 from sidecar.kube.bodies import Object
 from sidecar.kube.client import CONNECT_S, HANDSHAKE_S, IDLE_S, LARGEST_BYTES
-from sidecar.kube.errors import SILENT, UNREACHABLE, UNREADABLE, ApiError, from_status
+from sidecar.kube.errors import SILENT, UNREACHABLE, ApiError
 
 JSON: Final = "application/json"
 
@@ -110,7 +109,7 @@ class Generated:
             aclosing(bodies.lines(response, LARGEST_BYTES, f"watch {path}")) as lines,
         ):
             async for line in lines:
-                yield _event(line, f"watch {path}")
+                yield bodies.event(line, f"watch {path}")
 
     @asynccontextmanager
     async def _answer(
@@ -136,7 +135,7 @@ class Generated:
                 _request_timeout=timeout,
             )
             if not 200 <= response.status < 300:
-                raise await _refusal(response, what)
+                raise await bodies.refusal(response, LARGEST_BYTES, what)
             yield response
         except aiohttp.SocketTimeoutError:
             raise ApiError(0, SILENT, f"{what}: nothing for {timeout.sock_read} s") from None
@@ -145,24 +144,3 @@ class Generated:
         finally:
             if response is not None:
                 response.close()
-
-
-async def _refusal(response: aiohttp.ClientResponse, what: str) -> ApiError:
-    raw = await bodies.whole(response, LARGEST_BYTES, what)
-    after = response.headers.get("Retry-After", "")
-    retry_after_s = float(after) if after.isascii() and after.isdigit() else None
-    try:
-        said = json.loads(raw)
-    except ValueError:
-        said = raw[:200].decode("utf-8", "replace")
-    return from_status(said, response.status, what, retry_after_s)
-
-
-def _event(line: bytes, what: str) -> tuple[str, Object]:
-    event = bodies.parse(line, what)
-    kind, found = event.get("type"), event.get("object")
-    if kind == "ERROR":
-        raise from_status(found, 500, what)
-    if not isinstance(kind, str) or not isinstance(found, dict):
-        raise ApiError(0, UNREADABLE, f"{what}: an event without type and object")
-    return kind, found

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from sidecar.kube.errors import UNREADABLE, ApiError
+from sidecar.kube.errors import UNREADABLE, ApiError, from_status
 
 Object = dict[str, Any]
 
@@ -45,3 +45,26 @@ def parse(raw: bytes, what: str) -> Object:
     if not isinstance(found, dict):
         raise ApiError(0, UNREADABLE, f"{what}: not a JSON object")
     return found
+
+
+def event(line: bytes, what: str) -> tuple[str, Object]:
+    """(type, object) of one line of a watch. Raises `ApiError`, for an ERROR event too."""
+    found = parse(line, what)
+    kind, about = found.get("type"), found.get("object")
+    if kind == "ERROR":
+        raise from_status(about, 500, what)
+    if not isinstance(kind, str) or not isinstance(about, dict):
+        raise ApiError(0, UNREADABLE, f"{what}: an event without type and object")
+    return kind, about
+
+
+async def refusal(response: aiohttp.ClientResponse, largest: int, what: str) -> ApiError:
+    """What an answer that is not of 2xx says."""
+    raw = await whole(response, largest, what)
+    after = response.headers.get("Retry-After", "")
+    retry_after_s = float(after) if after.isascii() and after.isdigit() else None
+    try:
+        said = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        said = raw[:200].decode("utf-8", "replace")
+    return from_status(said, response.status, what, retry_after_s)

@@ -15,7 +15,7 @@ import orjson
 from sidecar.kube import bodies
 from sidecar.kube.access import Access, in_cluster
 from sidecar.kube.bodies import Object
-from sidecar.kube.errors import SILENT, UNREACHABLE, UNREADABLE, ApiError, from_status
+from sidecar.kube.errors import SILENT, UNREACHABLE, ApiError
 
 __all__ = ["Access", "ApiError", "Client", "Object", "in_cluster"]
 
@@ -116,7 +116,7 @@ class Client:
             aclosing(bodies.lines(response, self._largest, what)) as lines,
         ):
             async for line in lines:
-                yield _event(line, what)
+                yield bodies.event(line, what)
 
     # -- how
 
@@ -149,7 +149,7 @@ class Client:
                 allow_redirects=False,
             ) as response:
                 if not 200 <= response.status < 300:
-                    raise await self._refusal(response, what)
+                    raise await bodies.refusal(response, self._largest, what)
                 yield response
         except aiohttp.ClientSSLError as error:
             await self.close()  # the CA file may have been replaced: the next attempt reads it again
@@ -175,26 +175,6 @@ class Client:
                 headers={"User-Agent": "equilibrium"},
             )
         return self._session
-
-    async def _refusal(self, response: aiohttp.ClientResponse, what: str) -> ApiError:
-        raw = await bodies.whole(response, self._largest, what)
-        after = response.headers.get("Retry-After", "")
-        retry_after_s = float(after) if after.isascii() and after.isdigit() else None
-        try:
-            said = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            said = raw[:200].decode("utf-8", "replace")
-        return from_status(said, response.status, what, retry_after_s)
-
-
-def _event(line: bytes, what: str) -> tuple[str, Object]:
-    event = bodies.parse(line, what)
-    kind, found = event.get("type"), event.get("object")
-    if kind == "ERROR":
-        raise from_status(found, 500, what)
-    if not isinstance(kind, str) or not isinstance(found, dict):
-        raise ApiError(0, UNREADABLE, f"{what}: an event without type and object")
-    return kind, found
 
 
 def _socket(info: aiohttp.AddrInfoType) -> socket.socket:
