@@ -16,7 +16,7 @@ setup: .venv/installed packages ## make .venv with everything pinned; compile an
 	@.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r constraints.txt
 	@touch $@
 
-SOURCES := $(shell find sidecar injector coordinator loadtest -name '*.py') setup.py pyproject.toml
+SOURCES := $(shell find sidecar injector coordinator dashboards loadtest -name '*.py') setup.py pyproject.toml
 .venv/installed: .venv/ready $(SOURCES)
 	@echo "setup: compile the request path (mypyc, about a minute) and install"
 	@rm -rf build
@@ -26,7 +26,7 @@ SOURCES := $(shell find sidecar injector coordinator loadtest -name '*.py') setu
 
 .PHONY: packages
 packages:
-	@./deploy/debian-packages haproxy:haproxy nginx:nginx-light wrk:wrk dnsmasq:dnsmasq-base iptables:iptables ip:iproute2 kubectl:kubernetes-client shellcheck:shellcheck psql:postgresql prometheus:prometheus promtool:prometheus
+	@./deploy/debian-packages haproxy:haproxy nginx:nginx-light wrk:wrk dnsmasq:dnsmasq-base iptables:iptables ip:iproute2 kubectl:kubernetes-client shellcheck:shellcheck psql:postgresql prometheus:prometheus promtool:prometheus redis-server:redis-server chromium:chromium
 
 demo: setup ## UrbanMoveMS on a local mesh, faults in turn, with and without Equilibrium (5 min; ARGS=--quick: 2)
 	@$(PY) -m loadtest.demo $(ARGS)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Final
 
-from coordinator import state
+from coordinator import rooms, state
 from coordinator.kube.lease import Leader
 from coordinator.loop.schedule import Schedule
 from coordinator.parts import Parts, candidate
@@ -53,7 +53,12 @@ class Coordinator:
         self.parts = Parts(settings, self._clients[0], self._leader, self._stop.is_set)
         self._schedule = Schedule(self.cycle, settings.cycle)
         verifier = Verifier(settings.key) if settings.key is not None else None
-        self._server = Server(self.parts.metrics.registry, self.state, self.not_ready, verifier)
+        self._rooms = rooms.build(settings, self.parts)
+        routes = [route for room in self._rooms.values() for route in room.routes()]
+        self._server = Server(self.parts.metrics.registry, self.state, self.not_ready, verifier, routes)
+        for room in self._rooms.values():
+            for collector in room.collectors():
+                self.parts.metrics.registry.register(collector)
         self.last: Cycle | None = None
         prometheus = self.parts.prometheus
         self.parts.metrics.watch(
@@ -109,6 +114,9 @@ class Coordinator:
         self._supervisor.start("events", self.parts.recorder.run)
         if self._leader is not None:
             self._supervisor.start("lease", self._leader.run)
+        for room in self._rooms.values():
+            for name, task in room.tasks().items():
+                self._supervisor.start(name, task)
 
     async def close(self) -> None:
         """End every task, give the Lease back, say what is left to be said, close every connection."""
@@ -117,6 +125,8 @@ class Coordinator:
             await _briefly(self._leader.release())
         await _briefly(self.parts.recorder.flush())
         await self._server.close()
+        for room in self._rooms.values():
+            await _briefly(room.close())
         await self.parts.close()
         for client in self._clients:
             await client.close()
@@ -145,6 +155,7 @@ class Coordinator:
             "not_ready": self.not_ready(),
             "autoscalers_unreadable": self.parts.autoscalers.flawed(),
             "last": state.of(self.last) if self.last is not None else None,
+            **{name: room.state() for name, room in self._rooms.items()},
         }
 
     # -- parts of it

@@ -1,8 +1,11 @@
-"""The plain port: metrics and health for everybody, the last cycle for those who may see it (docs/coordinator.md)."""
+"""The plain port: metrics and health for everybody, the last cycle for those who may see it (docs/coordinator.md).
+
+What else is served there is its rooms' business (`room`): each brings its routes.
+"""
 
 import ipaddress
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import orjson
@@ -29,6 +32,7 @@ class Server:
         state: Callable[[], dict[str, object]],
         not_ready: Callable[[], str],
         verifier: Verifier | None,
+        routes: Sequence[web.AbstractRouteDef] = (),
     ) -> None:
         self._registry = registry
         self._state = state
@@ -42,10 +46,19 @@ class Server:
                 web.get("/livez", self._livez),
                 web.get("/readyz", self._readyz),
                 web.get("/state", self._shown),
+                *routes,
             ]
         )
+        self._paths = sorted(
+            f"{route.method} {route.path}" for route in routes if isinstance(route, web.RouteDef)
+        )
         self._runner = web.AppRunner(
-            app, access_log=None, logger=_quiet_logger(), handle_signals=False, shutdown_timeout=CLOSE_S
+            app,
+            access_log=None,
+            logger=_quiet_logger(),
+            handle_signals=False,
+            handler_cancellation=True,  # a poll that was hung up is not to be held any longer
+            shutdown_timeout=CLOSE_S,
         )
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
@@ -60,7 +73,7 @@ class Server:
         await self._runner.cleanup()
 
     async def _index(self, request: web.Request) -> web.StreamResponse:
-        return web.Response(text="GET /metrics /livez /readyz /state\n")
+        return web.Response(text="\n".join(["GET /metrics /livez /readyz /state", *self._paths, ""]))
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         page = generate_latest(self._registry)

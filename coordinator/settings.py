@@ -43,6 +43,11 @@ class Settings:
     lease_duration: float
     identity: str
     drain_s: float
+    feed: Literal["on", "off"]
+    advice: Literal["on", "off"]
+    epoch: float
+    live: Literal["on", "off"]
+    store: str = field(repr=False)
     mesh_key: str | None = field(repr=False)
 
     @property

@@ -11,6 +11,7 @@ from sidecar.parsing import unfit
 
 PREFIX: Final = f"{contract.ENV_PREFIX}COORDINATOR_"
 _URL: Final = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,300}(/[\x21-\x7e]*)?")
+_REDIS: Final = re.compile(r"rediss?://([^@/\s]{0,300}@)?[A-Za-z0-9.\[\]:-]{1,300}(/[0-9]{1,4})?")
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 Parse = Callable[[str], Any]
@@ -38,6 +39,13 @@ def parse_api(text: str) -> str:
         return parse_url(text)
     except parsing.ParseError:
         raise unfit("not a way to the API server", "in-cluster or https://HOST:PORT") from None
+
+
+def parse_store(text: str) -> str:
+    """`memory`, or the URL of a Redis."""
+    if text == "memory" or _REDIS.fullmatch(text):
+        return text
+    raise unfit("not a store", "memory or redis://HOST:PORT/DB (rediss with TLS)")
 
 
 def parse_lease(text: str) -> float:
@@ -156,6 +164,21 @@ VARIABLES: Final = (
     _row("identity", "", "a name", "Who this one is; unset: its host name.", parsing.parse_label, unset=""),
     _row(
         "drain_s", "10", "seconds", "How long SIGTERM waits for the patches under way.", parsing.parse_seconds
+    ),
+    _choice(
+        "feed", "on", ("on", "off"), "Whether sidecars may ask for endpoints and identities (docs/feed.md)."
+    ),
+    _choice("advice", "on", ("on", "off"), "Whether sidecars are told where to send (docs/advice.md)."),
+    _duration("epoch", "10s", "How often advice is worked out anew; it expires after two of them."),
+    _choice("live", "on", ("on", "off"), "Whether the page to watch it all on is served at /live."),
+    _row(
+        "store",
+        "memory",
+        "memory, or redis://[:PASSWORD@]HOST:PORT/DB",
+        "Where coordinators share what sidecars report, advice and reputations; memory: nowhere, the one that leads "
+        "knows it alone.",
+        parse_store,
+        secret=True,
     ),
     _row(
         "mesh_key",

@@ -1,0 +1,1 @@
+"""The endpoint feed served (docs/feed.md)."""

@@ -1,0 +1,1 @@
+"""The live page, served: what sidecars report and cycles decide, as frames."""

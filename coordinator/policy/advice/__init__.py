@@ -1,0 +1,1 @@
+"""Advice decided: reports become curves, curves a game, its equilibrium everybody's columns. Sans-IO."""

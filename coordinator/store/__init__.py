@@ -1,0 +1,1 @@
+"""Where coordinators share what they know: memory, or Redis."""

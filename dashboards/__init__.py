@@ -1,0 +1,1 @@
+"""Pictures of the mesh: Grafana, Prometheus, and a page that is live."""
