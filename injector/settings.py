@@ -34,6 +34,8 @@ class Settings:
     init_image: str
     pull_policy: str
     discovery: str
+    advice: str
+    discovery_ca: str
     native: bool
     resources: dict[str, str]
     skip_subnets: tuple[str, ...]
@@ -55,6 +57,8 @@ class Settings:
             init_image=self.init_image,
             pull_policy=self.pull_policy,
             discovery=self.discovery,
+            advice=self.advice,
+            discovery_ca=self.discovery_ca,
             native=self.native,
             resources=Resources(**self.resources),
             own_namespace=self.namespace,
@@ -75,6 +79,11 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         mistakes.append(
             f"{PREFIX}API='none': the own certificate is kept in a Secret, which needs the API server; allowed: "
             f"in-cluster, a URL, or none with {PREFIX}CERTIFICATES=DIR"
+        )
+    if values["discovery_ca"] and "https:" not in (values["discovery"][12:18], values["advice"][:6]):
+        mistakes.append(
+            f"{PREFIX}DISCOVERY_CA: nobody is asked over https; allowed: with "
+            f"{PREFIX}DISCOVERY=coordinator:https://HOST:PORT"
         )
     resources = Resources(**values["resources"])
     for kind in ("cpu", "memory"):

@@ -23,6 +23,11 @@ class Template:
     """Always, IfNotPresent or Never; empty: Kubernetes' own default."""
     discovery: str = "dns"
     """EQUILIBRIUM_DISCOVERY of the sidecars; `coordinator:URL` and `kubernetes` also give them a token of their own."""
+    advice: str = "auto"
+    """EQUILIBRIUM_ADVICE of the sidecars: `auto`, `off` or a URL."""
+    discovery_ca: str = ""
+    """A ConfigMap of the pod's namespace, which need not exist: its `ca.crt` is believed by discovery (an https
+    coordinator). Empty: the image's own authorities are."""
     native: bool = True
     """Sidecars are restartable init containers, unless a pod asks for an ordinary container.
 

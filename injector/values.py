@@ -65,6 +65,13 @@ def parse_discovery(text: str) -> str:
     raise unfit("not a source sidecars can have", "dns, kubernetes or coordinator:http://HOST:PORT")
 
 
+def parse_advice(text: str) -> str:
+    """As the sidecar takes it."""
+    if text in ("auto", "off") or _URL.fullmatch(text):
+        return text
+    raise unfit("nobody sidecars can ask", "auto, off or http://HOST:PORT")
+
+
 def parse_api(text: str) -> str:
     """`in-cluster`, `none`, or the server's URL without a slash at the end."""
     if text in ("in-cluster", "none") or _URL.fullmatch(text):

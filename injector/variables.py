@@ -103,6 +103,22 @@ VARIABLES: Final = (
         values.parse_discovery,
     ),
     _row(
+        "advice",
+        "auto",
+        "auto | off | a URL",
+        "Who tells sidecars where to send (their EQUILIBRIUM_ADVICE); auto: the coordinator of DISCOVERY, if one is.",
+        values.parse_advice,
+    ),
+    _row(
+        "discovery_ca",
+        "",
+        "a name",
+        "Name of a ConfigMap, in each pod's namespace, whose ca.crt sidecars believe for a coordinator over https; "
+        "unset: the authorities of their image.",
+        values.parse_name,
+        unset="",
+    ),
+    _row(
         "native",
         "on",
         "off | on",

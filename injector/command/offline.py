@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from injector.command import shape
-from injector.mutation import decision, mutate, owner, workload
+from injector.mutation import decision, mutate, workload
 from injector.mutation import uninject as undo
 from injector.mutation.decision import Decision
 from injector.mutation.foresight import Foresight
 from injector.template import Template
+from sidecar.kube import owners
 
 Json = dict[str, Any]
 Outcome = Literal["injected", "removed", "skipped", "refused"]
@@ -102,7 +103,7 @@ def _pod(pod: Json, choices: Choices) -> Result:
     if decided.plan is None:
         return _left(pod, decided, ())
     done = mutate.inject(pod, namespace, decided.plan, choices.template)
-    return done.pod, "injected", f"as {owner.workload(pod.get('metadata') or {}, namespace)}", done.warnings
+    return done.pod, "injected", f"as {owners.workload(pod.get('metadata') or {}, namespace)}", done.warnings
 
 
 def _workload(obj: Json, path: tuple[str, ...], choices: Choices) -> Result:
@@ -117,7 +118,7 @@ def _workload(obj: Json, path: tuple[str, ...], choices: Choices) -> Result:
     pod = workload.as_pod(copied.workload, path)
     done = mutate.inject(pod, namespace, decided.plan, choices.template)
     new = _with_pod(copied.workload, path, done.pod)
-    return new, "injected", f"as {owner.workload(pod['metadata'], namespace)}", (*warnings, *done.warnings)
+    return new, "injected", f"as {owners.workload(pod['metadata'], namespace)}", (*warnings, *done.warnings)
 
 
 def _left(obj: Json, decided: Decision, warnings: tuple[str, ...]) -> Result:

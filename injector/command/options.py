@@ -48,6 +48,13 @@ _TEMPLATE: Final[tuple[tuple[str, str, Callable[[str], Any], str], ...]] = (
         values.parse_discovery,
         "where sidecars get endpoints from: dns, kubernetes or coordinator:URL",
     ),
+    ("advice", "SOURCE", values.parse_advice, "who tells sidecars where to send: auto, off or a URL"),
+    (
+        "discovery-ca",
+        "NAME",
+        values.parse_name,
+        "ConfigMap, in each pod's namespace, with the coordinator's ca.crt",
+    ),
     (
         "skip-subnets",
         "SUBNET,…",

@@ -4,11 +4,12 @@ from typing import Any, Final
 
 import orjson
 
-from injector.mutation import application, credentials, owner
+from injector.mutation import application, credentials
 from injector.mutation.application import NamedPort
 from injector.mutation.plan import Plan
 from injector.template import Template
 from sidecar import contract
+from sidecar.kube import owners
 
 Json = dict[str, Any]
 
@@ -34,13 +35,15 @@ def build(
     """The container's `env`. `main`: the application's container; `probes`: what EQUILIBRIUM_APP_PROBES says."""
     port = moved.number if moved else application.first_port(main)
     values = {
-        "WORKLOAD": owner.workload(pod.get("metadata") or {}, namespace),
+        "WORKLOAD": owners.workload(pod.get("metadata") or {}, namespace),
         "CONTAINER": main["name"],
         "APP": f"127.0.0.1:{port}" if port else "",
         "DISCOVERY": template.discovery,
         "UNKNOWN": "" if plan.intercept else "passthrough",
         "APP_PROBES": orjson.dumps(probes).decode() if probes else "",
         "TOKEN": credentials.token_path(template),
+        "CA": credentials.ca_path(template),
+        "ADVICE": "" if template.advice == "auto" else template.advice,
     }
     values |= {variable: plan.values.get(name, "") for name, variable in _PASSED_ON.items()}
     given = [_variable(name, value=_literal(value)) for name, value in values.items() if value]

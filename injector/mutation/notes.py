@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from injector.mutation import owner
+from sidecar.kube import owners
 from sidecar.kube.notes import Note, shorten
 
 Json = dict[str, Any]
@@ -17,7 +17,7 @@ def about_pod(
 ) -> Note:
     """About whatever made the pod, which outlives it and is what people look at; else about the pod."""
     metadata = pod.get("metadata") or {}
-    involved = owner.controller(metadata) or {
+    involved = owners.controller(metadata) or {
         "kind": "Pod",
         "apiVersion": "v1",
         "name": metadata.get("name") or metadata.get("generateName"),

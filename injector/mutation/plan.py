@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from injector.mutation import annotations, loopback, owner, resources
+from injector.mutation import annotations, loopback, resources
 from injector.mutation.annotations import Reading
 from injector.template import Template
 from sidecar import contract
+from sidecar.kube import owners
 
 Json = dict[str, Any]
 
@@ -44,7 +45,7 @@ def make(pod: Json, flags: frozenset[str], template: Template) -> Plan:
         reading.mistakes.append(f"{reading.keys['intercept']}='iptables': {_NO_NET_ADMIN}; allowed: none")
     if restricted and "intercept" not in reading.values:
         reading.warnings.append(f"interception is off: {_NO_NET_ADMIN}")
-    if not native and (owner.controller(metadata) or {}).get("kind") == "Job":
+    if not native and (owners.controller(metadata) or {}).get("kind") == "Job":
         reading.warnings.append(
             "an ordinary sidecar container does not end by itself: the Job completes only after "
             f"POST http://127.0.0.1:{contract.ADMIN_PORT}/quitquitquit"

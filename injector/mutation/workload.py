@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final, Literal
 
-from injector.mutation import annotations, opt_in, owner
+from injector.mutation import annotations, opt_in
 from injector.mutation.annotations import ALIASES, COPIED, KEYS
 from sidecar import contract
+from sidecar.kube import owners
 
 Json = dict[str, Any]
 
@@ -40,7 +41,7 @@ class Copy:
 def is_managed(workload: Json) -> bool:
     """Made by another controller, which would undo whatever we do, for ever; or going away."""
     metadata = workload.get("metadata") or {}
-    return owner.controller(metadata) is not None or bool(metadata.get("deletionTimestamp"))
+    return owners.controller(metadata) is not None or bool(metadata.get("deletionTimestamp"))
 
 
 def template(workload: Json, path: tuple[str, ...]) -> Json:
@@ -131,8 +132,8 @@ def as_pod(workload: Json, path: tuple[str, ...]) -> Json:
     pods = template(workload, path)
     kind = "Job" if workload.get("kind") == "CronJob" else workload.get("kind")
     name = (workload.get("metadata") or {}).get("name")
-    owners = [{"kind": kind, "name": name, "controller": True}]
-    metadata = (pods.get("metadata") or {}) | {"ownerReferences": owners}
+    made_by = [{"kind": kind, "name": name, "controller": True}]
+    metadata = (pods.get("metadata") or {}) | {"ownerReferences": made_by}
     return {"metadata": metadata, "spec": pods.get("spec") or {}}
 
 

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Final
 
 from sidecar import clock
-from sidecar.discovery import feed, names
+from sidecar.discovery import feed
 from sidecar.discovery.feed import Answer, Book, Question
 from sidecar.discovery.source import OnError
 from sidecar.errors import DiscoveryError
+from sidecar.kube import names
 from sidecar.kube.backoff import REFUSED_S, Backoff
 from sidecar.kube.client import ApiError, Client, Object
 from sidecar.policy.endpoints import Publish

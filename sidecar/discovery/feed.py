@@ -6,9 +6,10 @@ from functools import partial
 from typing import Any, Final
 
 from sidecar import parsing
-from sidecar.discovery import names, reading
+from sidecar.discovery import reading
 from sidecar.discovery.reading import Parser, Reader
 from sidecar.errors import DiscoveryError
+from sidecar.kube import names
 from sidecar.parsing import unfit
 from sidecar.policy.endpoints import Caller, CallersChanged, EndpointsChanged, Event
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from sidecar.discovery import slices
-from sidecar.discovery.names import Key
-from sidecar.discovery.slices import Object, Port, Service, Slice
+from sidecar.kube import slices
+from sidecar.kube.names import Key
+from sidecar.kube.slices import Object, Port, Service, Slice
 from sidecar.policy.endpoints import EndpointsChanged, Publish
 
 

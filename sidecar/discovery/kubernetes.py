@@ -15,14 +15,15 @@ import contextlib
 from collections.abc import Callable, Mapping
 
 from sidecar import clock
-from sidecar.discovery import names, places
+from sidecar.discovery import places
 from sidecar.discovery.followed import Followed
-from sidecar.discovery.names import Key
 from sidecar.discovery.places import Found, Namespace
-from sidecar.discovery.slices import Object
 from sidecar.discovery.source import OnError
 from sidecar.errors import DiscoveryError
+from sidecar.kube import names
 from sidecar.kube.client import ApiError, Client
+from sidecar.kube.names import Key
+from sidecar.kube.slices import Object
 from sidecar.kube.watch import Reflector, stripped
 from sidecar.policy.endpoints import EndpointsChanged, Publish
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.discovery import names
+from sidecar.kube import names
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.discovery.slices import Port, Service, join, read_service, read_slice
+from sidecar.kube.slices import Port, Service, join, read_service, read_slice
 from tests.kube.server import transcript
 
 HTTP = Port("http", 80)

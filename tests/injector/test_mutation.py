@@ -105,6 +105,33 @@ def test_a_coordinator_gets_a_token_only_the_sidecar_can_read():
     assert not any("volumeMounts" in each for each in others)
 
 
+def test_a_coordinator_over_https_is_believed_by_an_authority_of_the_pods_namespace():
+    template = Template(discovery="coordinator:https://coordinator.mesh:15480", discovery_ca="mesh-ca")
+    said = ask(pod(), template=template)
+    _, authority = said.spec["volumes"][0]["projected"]["sources"]
+    items = [{"key": "ca.crt", "path": "ca.crt"}]
+    assert authority == {"configMap": {"name": "mesh-ca", "items": items, "optional": True}}
+    assert said.env["CA"] == "/var/run/secrets/equilibrium.io/ca.crt"
+    assert openapi.violations(said.obj) == []
+
+
+@pytest.mark.parametrize(
+    ("discovery", "advice", "env", "token"),
+    [
+        ("dns", "auto", None, False),
+        ("dns", "off", "off", False),
+        ("dns", "http://coordinator.mesh:15480", "http://coordinator.mesh:15480", True),
+        ("coordinator:http://coordinator.mesh:15480", "auto", None, True),
+        ("coordinator:http://coordinator.mesh:15480", "off", "off", True),
+    ],
+)
+def test_whoever_is_asked_for_advice_gets_the_same_token(discovery, advice, env, token):
+    said = ask(pod(), template=Template(discovery=discovery, advice=advice))
+    assert said.env.get("ADVICE") == env
+    assert ("TOKEN" in said.env) == token
+    assert "CA" not in said.env
+
+
 def test_discovery_by_the_api_server_gets_what_its_client_looks_for():
     """The server mounts the service account only in containers that were there before us."""
     said = ask(pod(), template=Template(discovery="kubernetes"))

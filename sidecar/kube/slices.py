@@ -12,6 +12,7 @@ of ports. They are joined here, by the rules of the API (discovery/v1) and of ku
 * a slice's ports belong to the Service's by name, and are the pods' ports already.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -160,9 +161,9 @@ def _add(members: dict[str, Member], piece: Slice, port: Port) -> None:
 def _endpoints(members: dict[str, Member]) -> tuple[Endpoint, ...]:
     best = any(not member.last for member in members.values())
     chosen = {address: member for address, member in members.items() if not (best and member.last)}
-    names = [member.name for member in chosen.values()]
+    names = Counter(member.name for member in chosen.values())
     return tuple(
         # Two endpoints under one name would be one series in the metrics.
-        Endpoint(address, member.name if names.count(member.name) == 1 else "", zone=member.zone)
+        Endpoint(address, member.name if names[member.name] == 1 else "", zone=member.zone)
         for address, member in sorted(chosen.items())
     )

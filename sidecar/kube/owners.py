@@ -1,4 +1,4 @@
-"""Whose pod it is: the controller that made it, and the name of the workload people know."""
+"""Whose pod it is: the controller that made it, and the name of the workload people know. Pure."""
 
 from typing import Any
 
