@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from typing import Final
 
 import orjson
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.registry import CollectorRegistry
 
-from sidecar import clock, contract
+# Not `aiohttp.web`: it brings a command line (argparse, gettext), 0.4 MB that nobody uses.
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_app import Application
+from aiohttp.web_middlewares import middleware
+from aiohttp.web_request import Request
+from aiohttp.web_response import Response, StreamResponse
+from aiohttp.web_routedef import get, post
+from aiohttp.web_runner import AppRunner, TCPSite
+
+from sidecar import clock, contract, exposition
+from sidecar.exposition import Registry
 from sidecar.families import on_both
 from sidecar.policy import signals
 from sidecar.policy.auth import Verifier
@@ -41,43 +47,43 @@ class Controls:
     """The flight record as it stands: JSON lines."""
     negotiate: Callable[[bytes], Awaitable[tuple[int, dict[str, object]]]]
     """A proposed size of this pod → status and answer."""
-    app_health: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
+    app_health: Callable[[Request], Awaitable[StreamResponse]] | None = None
     """The page where the kubelet asks for the application's health, where it is asked here."""
 
 
 class Admin:
     """The aiohttp application."""
 
-    def __init__(self, controls: Controls, registry: CollectorRegistry, verifier: Verifier | None) -> None:
+    def __init__(self, controls: Controls, registry: Registry, verifier: Verifier | None) -> None:
         self._controls = controls
         self._registry = registry
         self._verifier = verifier
-        self._runner: web.AppRunner | None = None
+        self._runner: AppRunner | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; the address it got. Raises OSError."""
-        app = web.Application(middlewares=[self._guard], client_max_size=_MAX_BODY)
+        app = Application(middlewares=[self._guard], client_max_size=_MAX_BODY)
         app.add_routes(
             [
-                web.get("/", self._index),
-                web.get("/metrics", self._metrics),
-                web.get("/livez", self._livez),
-                web.get("/readyz", self._readyz),
-                web.get("/state", self._state),
-                web.get("/explain", self._explain),
-                web.get("/demand", self._demand),
-                web.get("/flight", self._flight),
-                web.post("/negotiate", self._negotiate),
-                web.post("/drain", self._drain),
-                web.post("/quitquitquit", self._quit),
+                get("/", self._index),
+                get("/metrics", self._metrics),
+                get("/livez", self._livez),
+                get("/readyz", self._readyz),
+                get("/state", self._state),
+                get("/explain", self._explain),
+                get("/demand", self._demand),
+                get("/flight", self._flight),
+                post("/negotiate", self._negotiate),
+                post("/drain", self._drain),
+                post("/quitquitquit", self._quit),
             ]
         )
         if self._controls.app_health is not None:
             app.router.add_get(contract.APP_HEALTH + "{container}/{which}", self._controls.app_health)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, logger=_quiet_logger())
+        self._runner = AppRunner(app, access_log=None, handle_signals=False, logger=_quiet_logger())
         await self._runner.setup()
         runner = self._runner
-        await on_both(lambda at: web.TCPSite(runner, at, port).start(), host, port)
+        await on_both(lambda at: TCPSite(runner, at, port).start(), host, port)
         address = runner.addresses[0]
         return str(address[0]), int(address[1])
 
@@ -88,16 +94,16 @@ class Admin:
 
     # -- who may
 
-    @web.middleware
+    @middleware
     async def _guard(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+        self, request: Request, handler: Callable[[Request], Awaitable[StreamResponse]]
+    ) -> StreamResponse:
         if not _is_open(request.path) and not await self._allowed(request):
             detail = "call from loopback, or authenticate with X-GT-Auth (docs/admin.md)"
             return _json({"error": "unauthorized", "detail": detail}, status=401)
         return await handler(request)
 
-    async def _allowed(self, request: web.Request) -> bool:
+    async def _allowed(self, request: Request) -> bool:
         value = request.headers.get(contract.AUTH)
         if value is None:
             return _is_loopback(request.remote) and "Origin" not in request.headers  # no page in a browser
@@ -115,54 +121,54 @@ class Admin:
 
     # -- what there is
 
-    async def _index(self, request: web.Request) -> web.StreamResponse:
+    async def _index(self, request: Request) -> StreamResponse:
         text = (
             "GET /metrics /livez /readyz /demand /state /explain?service=NAME /flight\n"
             "GET /app-health/CONTAINER/{livez,readyz,startupz}\n"
             "POST /negotiate /drain /quitquitquit\n"
         )
-        return web.Response(text=text)
+        return Response(text=text)
 
-    async def _metrics(self, request: web.Request) -> web.StreamResponse:
-        body = generate_latest(self._registry)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def _metrics(self, request: Request) -> StreamResponse:
+        body = self._registry.render()
+        return Response(body=body, headers={"Content-Type": exposition.CONTENT_TYPE})
 
-    async def _livez(self, request: web.Request) -> web.StreamResponse:
-        return web.Response(text="ok\n")
+    async def _livez(self, request: Request) -> StreamResponse:
+        return Response(text="ok\n")
 
-    async def _readyz(self, request: web.Request) -> web.StreamResponse:
+    async def _readyz(self, request: Request) -> StreamResponse:
         reason = self._controls.ready()
-        return web.Response(text=f"{reason or 'ok'}\n", status=503 if reason else 200)
+        return Response(text=f"{reason or 'ok'}\n", status=503 if reason else 200)
 
-    async def _state(self, request: web.Request) -> web.StreamResponse:
+    async def _state(self, request: Request) -> StreamResponse:
         return _json(self._controls.state())
 
-    async def _explain(self, request: web.Request) -> web.StreamResponse:
+    async def _explain(self, request: Request) -> StreamResponse:
         name = request.query.get("service", "")
         told = self._controls.explain(name)
         if told is None:
             services = self._controls.state()["services"]
             known = ", ".join(sorted(services)) if isinstance(services, dict) and services else "none yet"
-            return web.Response(text=f"/explain?service=NAME; known services: {known}\n", status=404)
-        return web.Response(text=told)
+            return Response(text=f"/explain?service=NAME; known services: {known}\n", status=404)
+        return Response(text=told)
 
-    async def _demand(self, request: web.Request) -> web.StreamResponse:
+    async def _demand(self, request: Request) -> StreamResponse:
         return _json(self._controls.demand())
 
-    async def _flight(self, request: web.Request) -> web.StreamResponse:
-        return web.Response(body=self._controls.flight(), content_type="application/jsonl")
+    async def _flight(self, request: Request) -> StreamResponse:
+        return Response(body=self._controls.flight(), content_type="application/jsonl")
 
-    async def _negotiate(self, request: web.Request) -> web.StreamResponse:
+    async def _negotiate(self, request: Request) -> StreamResponse:
         status, answer = await self._controls.negotiate(await request.read())
         return _json(answer, status=status)
 
-    async def _drain(self, request: web.Request) -> web.StreamResponse:
+    async def _drain(self, request: Request) -> StreamResponse:
         self._controls.drain()
-        return web.Response(text="draining\n")
+        return Response(text="draining\n")
 
-    async def _quit(self, request: web.Request) -> web.StreamResponse:
+    async def _quit(self, request: Request) -> StreamResponse:
         self._controls.quit()
-        return web.Response(text="stopping\n")
+        return Response(text="stopping\n")
 
 
 class _NoNoise(logging.Filter):
@@ -193,7 +199,7 @@ def _is_loopback(remote: str | None) -> bool:
     return (mapped or address).is_loopback
 
 
-def _json(value: object, status: int = 200) -> web.Response:
-    return web.Response(
+def _json(value: object, status: int = 200) -> Response:
+    return Response(
         body=orjson.dumps(value, option=orjson.OPT_INDENT_2), status=status, content_type="application/json"
     )

@@ -16,17 +16,18 @@ from collections import Counter
 from functools import partial
 from typing import Final
 
-from prometheus_client.registry import CollectorRegistry
-
 from sidecar import clock, parts
 from sidecar.accesslog import FLUSH_S, AccessLog
 from sidecar.admin import Admin, Controls
+from sidecar.advice.reports import Reports
+from sidecar.advice_metrics import AdviceMetrics
 from sidecar.apphealth.metrics import AppHealthMetrics
 from sidecar.apphealth.page import Page
 from sidecar.apphealth.prober import AppHealth
 from sidecar.consent import Consent
 from sidecar.errors import DiscoveryError
 from sidecar.events import Bus
+from sidecar.exposition import Registry
 from sidecar.inbound_metrics import InboundMetrics
 from sidecar.metrics import SidecarCollector
 from sidecar.policy.auth import Verifier
@@ -65,7 +66,8 @@ class Sidecar:
         self._access_log = self._open_access_log()
         self.catalog = Catalog(settings.workload.partition("/")[0], partial(parts.router, settings))
         self._wheel = Wheel(loop)
-        self._source = parts.source(settings, self._discovery_failed)
+        clients = parts.Clients(settings)
+        self._source = parts.source(settings, clients, self._discovery_failed)
         self._resolver = Resolver(
             self.catalog,
             passthrough=settings.unknown == "passthrough",
@@ -86,6 +88,10 @@ class Sidecar:
         )
         self.inbound = Inbound(around, join(*settings.app), settings.concurrency, parts.gate(settings))
         self.outbound = Outbound(around, self._resolver, self.inbound.congestion)
+        gate = self.inbound.door.gate if self.inbound.door is not None else None
+        self._advice = parts.advice(
+            settings, clients, lambda: Reports(self.catalog, gate, self._bus), self._advice_failed
+        )
         self._strain = parts.strain(settings, self.inbound, self._bus)
         self._consent = Consent(self._strain.sources.fresh, settings.memory_hook)
         self._health = AppHealth(settings.app_probes)
@@ -101,7 +107,7 @@ class Sidecar:
         return AccessLog(path, self._settings.access_log_sample, rng, self.events)
 
     def _make_admin(self) -> Admin:
-        registry = CollectorRegistry()
+        registry = Registry()
         registry.register(
             SidecarCollector(
                 self.catalog,
@@ -111,6 +117,7 @@ class Sidecar:
                 per_endpoint=self._settings.metrics == "full",
             )
         )
+        registry.register(AdviceMetrics(self.catalog))
         registry.register(StrainMetrics(self._strain, self._bus, self._settings))
         registry.register(AppHealthMetrics(self._health))
         if self.inbound.door is not None:
@@ -175,6 +182,8 @@ class Sidecar:
         )
         self._supervisor.start("usage", self._strain.refresh)
         self._supervisor.start("strain", self._strain.run)
+        if self._advice is not None:
+            self._supervisor.start("advice", self._advice.run)
 
     async def _discover(self) -> None:
         await self._source.run(self._published)
@@ -274,6 +283,7 @@ class Sidecar:
             "draining": self.outbound.draining,
             "strategy": self._settings.strategy,
             "services": services,
+            "advice": self._advice.state() if self._advice is not None else None,
             "events": dict(self.events),
             "inbound": {
                 "in_flight": self.inbound.stats.in_flight,
@@ -312,6 +322,10 @@ class Sidecar:
         self._heard.set()
         self._last_discovery_error = str(error)
         log.warning("discovery: %s", error)
+
+    def _advice_failed(self, error: DiscoveryError) -> None:
+        self.events["advice_error"] += 1
+        log.warning("advice: %s", error)
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         self.events["task_failed"] += 1

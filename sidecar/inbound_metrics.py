@@ -6,9 +6,7 @@ Series per caller are bounded: those being punished first, then those with the l
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-
+from sidecar.exposition import CounterMetricFamily, GaugeMetricFamily, Metric
 from sidecar.game import callers
 from sidecar.policy.gate import IN, Gate
 from sidecar.policy.police import Account

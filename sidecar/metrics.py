@@ -8,15 +8,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client.core import (
+from sidecar.exposition import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
+    Metric,
     UntypedMetricFamily,
 )
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
-
 from sidecar.policy.services import Catalog, Service
 from sidecar.proxy.inbound import Inbound
 from sidecar.proxy.listener import Listener
@@ -27,7 +25,7 @@ from sidecar.routing_metrics import MOST_ENDPOINTS, RoutingMetrics
 OTHER: Final = "other"
 
 
-class SidecarCollector(Collector):
+class SidecarCollector:
     """Reads the program's counters. `per_endpoint` False: everything of a service under `action="all"`."""
 
     def __init__(

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sidecar.advice.reports import Reports
 from sidecar.discovery.file import FileSource
 from sidecar.discovery.source import Source
 from sidecar.errors import DiscoveryError
@@ -25,6 +27,10 @@ from sidecar.pressure.usage import UsageUrl
 from sidecar.proxy.inbound import Inbound
 from sidecar.settings import Settings
 from sidecar.strain import Strain
+
+if TYPE_CHECKING:
+    from sidecar.advice.client import AdviceClient
+    from sidecar.kube.client import Client
 
 
 def router(settings: Settings) -> Router:
@@ -66,7 +72,7 @@ def strain(settings: Settings, inbound: Inbound, bus: Bus) -> Strain:
     )
 
 
-def source(settings: Settings, failed: Callable[[DiscoveryError], None]) -> Source:
+def source(settings: Settings, clients: "Clients", failed: Callable[[DiscoveryError], None]) -> Source:
     """Of endpoints."""
     if settings.discovery.kind == "file":
         return FileSource(settings.discovery.argument, failed)
@@ -74,20 +80,52 @@ def source(settings: Settings, failed: Callable[[DiscoveryError], None]) -> Sour
         from sidecar.discovery.dns import DnsSource  # 1.3 MB with c-ares: only who asks for it pays
 
         return DnsSource.from_servers(settings.dns, failed)
-    return _remote_source(settings, failed)
-
-
-def _remote_source(settings: Settings, failed: Callable[[DiscoveryError], None]) -> Source:
-    from sidecar.kube.client import Access, Client, in_cluster  # aiohttp's client: only who asks for it pays
-
     if settings.discovery.kind == "kubernetes":
         from sidecar.discovery.kubernetes import KubernetesSource
+        from sidecar.kube.client import Client, in_cluster
 
         access = in_cluster(os.environ, settings.token, settings.ca)
         return KubernetesSource(Client(access), settings.workload.partition("/")[0], failed)
-    from sidecar.discovery import feed
     from sidecar.discovery.coordinator import CoordinatorSource
 
-    access = Access(settings.discovery.argument, settings.token, settings.ca)
-    client = Client(access, largest_bytes=feed.LARGEST_BYTES)
+    client = clients.of(settings.discovery.argument)
     return CoordinatorSource(client, settings.workload, settings.zone, failed)
+
+
+def advice(
+    settings: Settings,
+    clients: "Clients",
+    reports: Callable[[], Reports],
+    failed: Callable[[DiscoveryError], None],
+) -> "AdviceClient | None":
+    """Who asks for it; None: nobody is to be asked."""
+    if settings.advice_url is None:
+        return None
+    from sidecar.advice.client import AdviceClient
+    from sidecar.advice.messages import Asker
+
+    told = reports()
+    asker = Asker(settings.workload, settings.pod, settings.node, settings.zone)
+    return AdviceClient(clients.of(settings.advice_url), asker, told.told, told.advise, failed)
+
+
+class Clients:
+    """One pool of connections for each coordinator: the feed's and the advice's may be the same."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._known: dict[str, Client] = {}
+
+    def of(self, url: str) -> "Client":
+        """The client for a coordinator."""
+        from sidecar.discovery import feed
+        from sidecar.kube.client import Access, Client  # aiohttp's client: only who asks for it pays
+        from sidecar.kube.meshkey import Signer
+
+        if url not in self._known:
+            settings = self._settings
+            key = settings.mesh_key_bytes
+            sign = Signer(key, settings.workload) if key is not None else None
+            access = Access(url, settings.token, settings.ca, sign=sign)
+            self._known[url] = Client(access, largest_bytes=feed.LARGEST_BYTES)
+        return self._known[url]

@@ -7,10 +7,8 @@ not admitted.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.metrics_core import Metric
-
 from sidecar import clock
+from sidecar.exposition import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from sidecar.policy.services import Service
 
 MOST_ENDPOINTS: Final = 16

@@ -30,6 +30,7 @@ class Settings:
     strategy: Literal["balanced", "aggressive-learning", "conservative", "none"]
     mode: Literal["active", "observe"]
     discovery: Discovery
+    advice: str
     token: str | None
     ca: str | None
     dns: tuple[Address, ...]
@@ -51,6 +52,15 @@ class Settings:
     access_log: str | None
     access_log_sample: float
     hedge: bool
+
+    @property
+    def advice_url(self) -> str | None:
+        """The coordinator to ask for advice; None: nobody. Who does not learn has nothing to be advised on."""
+        if self.advice == "off" or self.strategy == "none":
+            return None
+        if self.advice != "auto":
+            return self.advice
+        return self.discovery.argument if self.discovery.kind == "coordinator" else None
 
     @property
     def mesh_key_bytes(self) -> bytes | None:

@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
-
 from sidecar.events import Bus
+from sidecar.exposition import CounterMetricFamily, GaugeMetricFamily, Metric
 from sidecar.policy.overload.governor import DEGRADED, NORMAL, RECOVERING
 from sidecar.settings import Settings
 from sidecar.strain import Strain
 
 
-class StrainMetrics(Collector):
+class StrainMetrics:
     """Read when somebody scrapes."""
 
     def __init__(self, strain: Strain, bus: Bus, settings: Settings) -> None:

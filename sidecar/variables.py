@@ -10,7 +10,7 @@ from sidecar import contract, parsing
 from sidecar.apphealth.environment import parse_probes
 from sidecar.environment import Table, Variable
 from sidecar.hooks import parse_hook
-from sidecar.parsing import unfit
+from sidecar.parsing import ParseError, unfit
 from sidecar.pressure import page
 from sidecar.proxy.limits import Limits, Timeouts
 
@@ -44,6 +44,18 @@ def parse_url(text: str) -> str:
     ):
         raise unfit(f"{text!r} is not a server's URL", "such as https://coordinator.mesh:15480")
     return text.rstrip("/")
+
+
+def parse_advice(text: str) -> str:
+    """`auto`, `off`, or the URL of a coordinator."""
+    if text in ("auto", "off"):
+        return text
+    try:
+        return parse_url(text)
+    except ParseError as error:
+        raise unfit(
+            error.flaws[0].why, "auto, off, or a URL such as https://coordinator.mesh:15480"
+        ) from None
 
 
 def parse_path(text: str) -> str:
@@ -168,19 +180,27 @@ VARIABLES = (
         parse_discovery,
     ),
     Variable(
+        "advice",
+        "auto",
+        "auto | off | http(s)://HOST:PORT",
+        "Who is asked how to share requests out (docs/advice.md); auto: the coordinator that discovery follows, if it "
+        "does. Advice that costs more than our own choice is disobeyed.",
+        parse_advice,
+    ),
+    Variable(
         "token",
         "",
         "a path",
-        "File with the bearer token for discovery, read anew for each request; with kubernetes, the service account's "
-        "when unset.",
+        "File with the bearer token for discovery and advice, read anew for each request; with kubernetes, the service "
+        "account's when unset.",
         str,
     ),
     Variable(
         "ca",
         "",
         "a path",
-        "PEM file with the authorities that discovery believes; with kubernetes, the service account's when unset, "
-        "else the system's.",
+        "PEM file with the authorities that discovery and advice believe; with kubernetes, the service account's when "
+        "unset, else the system's.",
         str,
     ),
     Variable(
@@ -192,7 +212,14 @@ VARIABLES = (
         unset=(),
     ),
     _one_of("unknown", "refuse", "refuse | passthrough", "What happens to a host that nobody knows."),
-    Variable("mesh_key", "", "a text", "Shared secret of the mesh.", parsing.parse_key, secret=True),
+    Variable(
+        "mesh_key",
+        "",
+        "a text",
+        "Shared secret of the mesh; signs what the coordinator is asked.",
+        parsing.parse_key,
+        secret=True,
+    ),
     _one_of("metrics", "full", "full | service", "service leaves out per-endpoint series."),
     Variable(
         "memory_limit",

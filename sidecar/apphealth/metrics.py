@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 
-from prometheus_client.core import CounterMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
-
 from sidecar.apphealth.prober import AppHealth
+from sidecar.exposition import CounterMetricFamily, Metric
 
 
-class AppHealthMetrics(Collector):
+class AppHealthMetrics:
     """Reads the counts when somebody scrapes."""
 
     def __init__(self, health: AppHealth) -> None:

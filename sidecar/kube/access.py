@@ -1,7 +1,7 @@
 """Where a server is, as whom we speak to it, and whom we believe."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -11,6 +11,8 @@ from sidecar.kube.errors import NO_CREDENTIALS, ApiError
 
 MOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 """Where the kubelet puts a pod's service account."""
+
+Sign = Callable[[str, str, bytes], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Access:
     """Used where there is no file."""
     client_cert: tuple[str, str] | None = None
     """PEM files: certificate, key."""
+    sign: Sign | None = field(default=None, repr=False)
+    """Fields that prove who sends (method, path with query, body), anew for every request."""
 
     def bearer(self) -> str | None:
         """The token as it is now. Raises `ApiError`.

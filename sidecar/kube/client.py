@@ -11,6 +11,7 @@ from typing import Final
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from sidecar.kube import bodies
 from sidecar.kube.access import Access, in_cluster
@@ -61,8 +62,12 @@ class Client:
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
         timeout_s: float = 30.0,
+        largest_bytes: int | None = None,
     ) -> Object:
-        """Raise `ApiError` for everything but an answer of 2xx with a JSON object; {} where it has no body."""
+        """Raise `ApiError` for everything but an answer of 2xx with a JSON object; {} where it has no body.
+
+        `largest_bytes`: of this answer, where that is less than of others.
+        """
         what = f"{method} {self._base}{path}"
         data = None if body is None else orjson.dumps(body)
         timeout = aiohttp.ClientTimeout(
@@ -72,7 +77,7 @@ class Client:
             ceil_threshold=math.inf,  # to the point: it may be what is left of a lease, and 5.1 s would become 6
         )
         async with self._answer(method, path, data, content_type, query, timeout) as response:
-            raw = await bodies.whole(response, self._largest, what)
+            raw = await bodies.whole(response, min(self._largest, largest_bytes or self._largest), what)
         return bodies.parse(raw, what) if raw.strip() else {}
 
     async def get(self, path: str, **query: str) -> Object:
@@ -138,11 +143,13 @@ class Client:
             headers["Authorization"] = f"Bearer {token}"
         if data is not None:
             headers["Content-Type"] = content_type
+        target = URL(self._base + path).update_query(query or {})
+        if self._access.sign is not None:
+            headers |= self._access.sign(method, target.raw_path_qs, data or b"")
         try:
             async with self._pool().request(
                 method,
-                self._base + path,
-                params=query,
+                target,
                 data=data,
                 headers=headers,
                 timeout=timeout,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from sidecar.policy.failures import Tally
-from sidecar.policy.latency import LatencySketch
+from sidecar.policy.latency import LatencySketch, quantile
 
 GUESS_S: Final = 0.01
 """Before anything has answered."""
@@ -34,6 +34,13 @@ class Baselines:
     def of(self, sketch: LatencySketch) -> float:
         """Seconds; the service's when the route is new, a guess when all is."""
         return sketch.median_s or self.service_s or GUESS_S
+
+    def tail_s(self, q: float) -> float:
+        """A quantile over all routes together, in seconds; 0 before anything has answered."""
+        cells: list[int] = []
+        for sketch in self.sketches.values():
+            sketch.pour(cells)
+        return quantile(cells, q)
 
     def refresh(self, now: float) -> None:
         """Bring quantiles and the service's mean up to date."""

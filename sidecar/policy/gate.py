@@ -181,7 +181,7 @@ class Gate:
                     "length": account.length,
                     "certified": account.certified,
                 }
-                for account in self._notable()
+                for account in self.notable()
             },
             "defence": {
                 "adversaries": list(defence.adversaries),
@@ -191,7 +191,7 @@ class Gate:
             },
         }
 
-    def _notable(self) -> list[Account]:
+    def notable(self) -> list[Account]:
         """Those being punished, those with the lowest scores, those who ask most: `MOST_TOLD` in all."""
         ranked = sorted(
             self.police.accounts.values(),

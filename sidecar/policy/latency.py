@@ -54,15 +54,27 @@ class LatencySketch:
 
     def quantile(self, q: float) -> float:
         """Seconds; 0 without samples. Interpolated inside the cell."""
-        left = q * self._weight
+        return quantile(self._cells, q)
+
+    def pour(self, into: list[int]) -> None:
+        """Add what it counts to cells of the same kind, for the quantiles of several together."""
+        if not into:
+            into.extend([0] * _CELLS)
         for cell, count in enumerate(self._cells):
-            if count and left <= count:
-                return float(2.0 ** ((cell + left / count) / _PER_OCTAVE + _LOWEST))
-            left -= count
-        return 0.0
+            into[cell] += count
 
     def _halve(self, now: float) -> None:
         """Yesterday counts half."""
         self._halved_at = now
         self._cells = [count - count // 2 for count in self._cells]
         self._weight = sum(self._cells)
+
+
+def quantile(cells: list[int], q: float) -> float:
+    """Seconds, of the counts in cells; 0 without any. Interpolated inside the cell."""
+    left = q * sum(cells)
+    for cell, count in enumerate(cells):
+        if count and left <= count:
+            return float(2.0 ** ((cell + left / count) / _PER_OCTAVE + _LOWEST))
+        left -= count
+    return 0.0

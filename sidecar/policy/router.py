@@ -14,10 +14,12 @@ from typing import Final
 from sidecar.game import mix as mixes
 from sidecar.game import payoff, regret
 from sidecar.policy import failures, telling
+from sidecar.policy.advice import CAPPED, CONTROL, OBSERVING, Advice, Column
 from sidecar.policy.baselines import GUESS_S, Baselines
 from sidecar.policy.health import Health
 from sidecar.policy.ledger import Ledger
 from sidecar.policy.lessons import Lessons
+from sidecar.policy.obedience import Stake
 from sidecar.policy.probes import Probes
 from sidecar.policy.roster import Roster
 from sidecar.policy.standing import ADMITTED, CLOSING_S, Standing
@@ -62,6 +64,8 @@ class Router(Book):
         self._usual_congestion = 0.0
         self._fastest = 1.0  # slowdown of the fastest but a tenth: of many, the least is luck too
         self._costs: list[float] = []  # of the last play, in the roster's order
+        self.advice: Advice | None = None
+        self._follows = False  # the last play did as advised
 
     def set_endpoints(self, addresses: Sequence[str], now: float) -> None:
         """The ready endpoints from now on; what is known of those that stay is kept."""
@@ -77,6 +81,18 @@ class Router(Book):
         if not self._plain:
             self.tick(now)
         self._turn = self._rng.randrange(len(kept)) if kept else 0  # sidecars must not walk in step
+
+    def advise(self, column: Column | None, now: float) -> None:
+        """What the coordinator recommends from now on; None: nothing."""
+        if self.advice is None:
+            if column is None:
+                return
+            self.advice = Advice(self.config.advice_tolerance, self.config.advice_veto, self._rng)
+        self.advice.take(column, now)
+        self._consult(self.advice, now)
+
+    def _consult(self, advice: Advice, now: float) -> None:
+        advice.look([standing.address for standing in self.roster.playing], now)
 
     # -- pick
 
@@ -100,6 +116,8 @@ class Router(Book):
             self._costs[standing.place] if self._costs else self._cost(standing, baseline, now, ticket.load)
         )
         standing.waiting.add(ticket)
+        if self.advice is not None and reason != "probe" and not self.config.observe:
+            self._recommended(self.advice, ticket)
         self.recent.append(telling.Decision(ticket, self.roster.playing, self._costs))
         return ticket
 
@@ -121,6 +139,8 @@ class Router(Book):
             self.ledger.play(chosen.row)
             return chosen, "observe"
         self.ledger.play(chosen.row)
+        if self._follows:
+            return chosen, "advice"
         return chosen, "panic" if self.health.panic else "best-of-mix"
 
     def _in_turn(self, exclude: Set[str]) -> Standing:
@@ -145,12 +165,20 @@ class Router(Book):
         standings = self.roster.playing
         self._costs = costs = [self._cost(s, baseline, now, s.in_flight) for s in standings]
         eligible = self._eligible(now, exclude)
-        weights = self.learner.weights(payoff.losses(costs), self.config.trust, self.config.slack)
+        if self.advice is not None:
+            advised = self._advised(self.advice, costs, eligible, now, exclude)
+            if advised is not None:
+                return advised
+        draws = self.config.draws
+        if self.advice is not None and self.advice.why_not == CONTROL:
+            weights, draws = self.mix, 1
+        else:
+            weights = self.learner.weights(payoff.losses(costs), self.config.trust, self.config.slack)
         weights = [w if ok else 0.0 for w, ok in zip(weights, eligible)]  # noqa: B905
         total = sum(weights)
         best = -1
         if total > mixes.TINY:
-            for _ in range(self.config.draws):
+            for _ in range(draws):
                 k = mixes.draw(weights, total, self._rng.random())
                 if best < 0 or costs[k] < costs[best]:
                     best = k
@@ -158,6 +186,33 @@ class Router(Book):
             best = self._cheapest(costs, eligible)
         chosen = standings[best]
         return chosen if chosen.share < self.config.max_share else self._next_best(best, costs, eligible)
+
+    def _advised(
+        self, advice: Advice, costs: list[float], eligible: list[bool], now: float, exclude: Set[str]
+    ) -> Standing | None:
+        """Where the coordinator would send it; None: our own mix decides. A second attempt is its business alone."""
+        self._follows = False
+        advice.forget_pick()
+        if not advice.action or exclude or self.health.panic:
+            return None
+        place = advice.choose(self.roster.playing, costs, eligible, now)
+        chosen = self.roster.playing[place] if place >= 0 else None
+        if chosen is not None and chosen.share >= self.config.max_share:
+            other = self._next_best(place, costs, eligible)
+            if other is not chosen:
+                chosen = other
+                advice.reject(CAPPED)
+        if self.config.observe:
+            advice.count(OBSERVING)
+            return chosen
+        advice.count(advice.why_not)
+        self._follows = chosen is not None and not advice.why_not
+        return chosen
+
+    def _recommended(self, advice: Advice, ticket: Ticket) -> None:
+        ticket.stake = advice.stake
+        if advice.recommended >= 0:
+            ticket.advised = self.roster.playing[advice.recommended].address
 
     def _eligible(self, now: float, exclude: Set[str]) -> list[bool]:
         """Admitted, not draining, not excluded; everybody not excluded when that leaves nobody."""
@@ -217,6 +272,8 @@ class Router(Book):
         """It answers."""
         if not self._plain:
             self._lessons.first_byte(self.roster.of(ticket.endpoint), ticket, now)
+            if ticket.stake is not None:
+                self._settle_stake(ticket.stake, ticket, ticket.waited(now))
         elif self.config.hedging:
             ticket.route = self.baselines.key(ticket.route)
             self.baselines.sketches[ticket.route].add(ticket.waited(now), now)
@@ -235,6 +292,20 @@ class Router(Book):
             standing.abandoned += 1
         if not self._plain:
             self._lessons.settled(standing, ticket, outcome, now, congestion)
+            if ticket.stake is not None:
+                self._unanswered(ticket.stake, ticket, outcome, now)
+
+    def _unanswered(self, stake: Stake, ticket: Ticket, outcome: Outcome, now: float) -> None:
+        """Failed, or not waited for to the end: that it would have taken so long at least is known then."""
+        if outcome is Outcome.FAILED:
+            self._settle_stake(stake, ticket, self.config.error_price_s)
+        elif not ticket.replied and ticket.waited(now) > ticket.baseline_s:
+            self._settle_stake(stake, ticket, ticket.waited(now))
+        ticket.stake = None
+
+    def _settle_stake(self, stake: Stake, ticket: Ticket, took_s: float) -> None:
+        stake.settle(min(self.config.most_slowdown, took_s / max(ticket.baseline_s, 1e-6)))
+        ticket.stake = None
 
     def closing(self, ticket: Ticket, now: float, *, certain: bool) -> None:
         """`Connection: close`. `certain`: from a sidecar, which closes only when it drains; others may have their
@@ -266,6 +337,8 @@ class Router(Book):
         played = self.learner.weights(losses, self.config.trust, self.config.slack)
         self.mix = mixes.normalised(played) or self.learner.mix
         self._probes.plan(standings)
+        if self.advice is not None:
+            self._consult(self.advice, now)
 
     def _average(self, standing: Standing, now: float, elapsed: float) -> float:
         """c̄: the cost under the average load instead of the present one."""
@@ -296,4 +369,6 @@ class Router(Book):
     def snapshot(self, now: float) -> dict[str, object]:
         """Plain values for `/state`, metrics and simulators."""
         self.tick(now)
+        if self._plain and self.advice is not None:
+            self._consult(self.advice, now)
         return telling.snapshot(self, now)

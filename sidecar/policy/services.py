@@ -9,6 +9,7 @@ from collections.abc import Callable, Set
 from typing import Final
 
 from sidecar.parsing import format_host_port
+from sidecar.policy.advice import Column
 from sidecar.policy.endpoints import Caller, CallersChanged, Endpoint, EndpointsChanged, Event
 from sidecar.policy.retries import RetryBudget
 from sidecar.policy.router import NoEndpoint, Router
@@ -43,6 +44,13 @@ class Service:
         self.endpoints = {endpoint.address: endpoint for endpoint in endpoints}
         try:
             self.router.set_endpoints(list(self.endpoints), now)
+        except Exception:  # noqa: BLE001 (fail static)
+            self.policy_failures += 1
+
+    def advise(self, column: Column | None, now: float) -> None:
+        """See `Router.advise`."""
+        try:
+            self.router.advise(column, now)
         except Exception:  # noqa: BLE001 (fail static)
             self.policy_failures += 1
 

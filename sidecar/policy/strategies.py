@@ -63,6 +63,10 @@ class RouterConfig:
     """Send a second copy of a replayable request at its route's p95. Off: extra load needs consent."""
     hedge_samples: int = 20
     """Responses of a route before its p95 is believed."""
+    advice_tolerance: float = 0.05
+    """ε: advice is obeyed while it costs at most so much more than our own mix, relative to the mean cost."""
+    advice_veto: float = 4.0
+    """A recommended endpoint that takes more than this many times as long as the quickest is not taken."""
     aperture_above: int = 50
     aperture: int = 20
     """Of more endpoints than the one, the other many are played, chosen once."""

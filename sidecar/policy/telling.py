@@ -36,7 +36,7 @@ def median(values: list[float]) -> float:
 
 def snapshot(router: "Router", now: float) -> dict[str, object]:
     """Everything, by endpoint address unless it says otherwise. Times in seconds."""
-    told = _counts(router)
+    told = _counts(router) | {"advice": advice(router, now)}
     if router.config.learner == "none":
         share = 1.0 / max(1, len(router.roster.playing))
         return told | {"mix": {s.address: share for s in router.roster.playing}, "gap": None, "nash": None}
@@ -98,12 +98,34 @@ def _equilibrium(router: "Router") -> dict[str, object]:
         "gap": gap,
         "nash": None if gap is None else int(gap <= nash.TOLERANCE),
         "lyapunov": lyapunov.distance(router.learner.regrets()),
-        "potential": _potential(playing),
+        "potential": potential_of(playing),
         "convergence": {
             "rate_per_s": rate,
             "converged": None if rate is None else rate < SETTLED_PER_S,
             "last_s": ledger.last_settled_s if ledger.last_settled_s >= 0.0 else None,
         },
+    }
+
+
+def advice(router: "Router", now: float) -> dict[str, object] | None:
+    """What the coordinator recommends and what becomes of it; None: it never has."""
+    advised = router.advice
+    if advised is None:
+        return None
+    plain = router.config.learner == "none"
+    column = advised.column
+    return {
+        "epoch": column.epoch if column is not None else None,
+        "slot": advised.slot if advised.action else None,
+        "action": dict(advised.action),
+        "obeys": advised.obeys and not plain,
+        "why": "strategy none: endpoints take turns" if plain else advised.why,
+        "conditional_regret": advised.trial.regret(),
+        "regret": advised.everything.regret(),
+        "followed": advised.followed,
+        "ignored": sum(advised.ignored.values()),
+        "ignored_because": dict(advised.ignored),
+        "expires_in_s": max(0.0, column.expires_at - now) if column is not None else 0.0,
     }
 
 
@@ -133,7 +155,7 @@ def prediction_errors(standings: list[Standing]) -> dict[str, float | None]:
     }
 
 
-def _potential(standings: list[Standing]) -> float | None:
+def potential_of(standings: list[Standing]) -> float | None:
     """Beckmann's, from the latency curves measured here; None until every endpoint in use has one."""
     curves, loads = [], []
     for standing in standings:
@@ -148,6 +170,7 @@ def _potential(standings: list[Standing]) -> float | None:
 
 _WHY: Final = {
     "best-of-mix": "cheapest of a few drawn from the mix",
+    "advice": "as the coordinator advised",
     "probe": "a probe: it had not been tried for a while",
     "panic": "panic: too few endpoints are healthy, so all are played",
     "observe": "in turn (observe mode)",
@@ -177,7 +200,17 @@ def explain(router: "Router", names: Mapping[str, str], now: float) -> str:
             f"  {regrets[s.place]:6.3f}  {s.cost_s * 1000:7.1f}  {s.cost_s / max(best, 1e-9):6.1f}"
             f"  {s.slowdown:8.1f}  {s.in_flight:9}  {'    –' if error is None else f'{error:5.0%}'}  {_state(s, now)}"
         )
-    return "\n".join([*lines, "", *_verdict(router), "", "The last requests:", *_picks(router, names)])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            *_verdict(router),
+            *_advised(router, names, now),
+            "",
+            "The last requests:",
+            *_picks(router, names),
+        ]
+    )
 
 
 def _headline(router: "Router") -> str:
@@ -208,6 +241,24 @@ def _verdict(router: "Router") -> list[str]:
     at = "at" if gap <= nash.TOLERANCE else "not at"
     moving = "" if rate is None else f"; shares move by {rate:.3f} per second"
     return [f"{at} equilibrium: the best deviation would gain {gap:.1%}{moving}.".capitalize()]
+
+
+def _advised(router: "Router", names: Mapping[str, str], now: float) -> list[str]:
+    advised = router.advice
+    if advised is None or advised.column is None:
+        return []
+    column, regret = advised.column, advised.everything.regret()
+    left = max(0.0, column.expires_at - now)
+    lines = [f"Advice: epoch {column.epoch}, for {left:.0f} s more; {advised.why}."]
+    if advised.action:
+        shares = sorted(advised.action.items(), key=lambda item: -item[1])
+        listed = ", ".join([f"{names.get(address, address)} {share:.0%}" for address, share in shares])
+        lines.append(f"  now: {listed}")
+    worse = f"{abs(regret):.1%} {'more' if regret > 0.0 else 'less'} than requests drawn from our own mix"
+    lines.append(
+        f"  {advised.followed} requests followed, {sum(advised.ignored.values())} did not; it costs {worse}."
+    )
+    return lines
 
 
 def _picks(router: "Router", names: Mapping[str, str]) -> list[str]:

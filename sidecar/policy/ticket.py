@@ -8,6 +8,8 @@ import math
 from abc import ABC, abstractmethod
 from enum import Enum
 
+from sidecar.policy.obedience import Stake
+
 
 class Outcome(Enum):
     """How a ticket ended."""
@@ -42,6 +44,7 @@ class Ticket:
 
     __slots__ = (
         "_book",
+        "advised",
         "baseline_s",
         "closes",
         "endpoint",
@@ -57,6 +60,7 @@ class Ticket:
         "replied",
         "retry_after_s",
         "route",
+        "stake",
         "waiting_since",
     )
 
@@ -78,6 +82,8 @@ class Ticket:
         self.replied = False  # it did answer, only not what was asked for: shed or throttled
         self.closes = False  # the endpoint closed the connection after it
         self.load = 0  # requests in flight at its endpoint when it was picked
+        self.advised = ""  # the address that was recommended
+        self.stake: Stake | None = None  # in the comparison of advice with our own mix
         self.older: Ticket | None = None  # neighbours in `Waiting`
         self.newer: Ticket | None = None
 

@@ -162,6 +162,13 @@ class Inbound(Listener):
                 self.stats.ignored_signals["deadline-ms"] += 1
             else:
                 exchange.deadline = exchange.started + left
+        if sent is not None and b"x-gt-recommendation" in sent:
+            self._read_recommendation(sent[b"x-gt-recommendation"])
+
+    def _read_recommendation(self, value: bytes) -> None:
+        """For people to see; nothing here goes by it."""
+        if signals.parse_label(value) is None:
+            self.stats.ignored_signals["recommendation"] += 1
 
     def _verify(self, exchange: Exchange, peer: Peer, sent: dict[bytes, bytes]) -> None:
         """Once per connection: its first request carries the proof."""

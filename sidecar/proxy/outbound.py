@@ -28,6 +28,7 @@ _DEADLINE: Final = contract.DEADLINE_MS.encode()
 _BID: Final = contract.BID.encode()
 _CONGESTION: Final = contract.CONGESTION.encode()
 _AUTH: Final = contract.AUTH.encode()
+_RECOMMENDATION: Final = contract.RECOMMENDATION.encode()
 
 
 class Outbound(Listener):
@@ -113,6 +114,8 @@ class Outbound(Listener):
         fields = [self._via, self._caller, (_CONGESTION, self._congestion())]
         if attempt.number > 1:
             fields.append((_ATTEMPT, b"%d" % attempt.number))
+        if attempt.ticket.advised:
+            self._recommendation(exchange.service, attempt.ticket.advised, fields)
         if exchange.deadline is not None or self._deadline_always:
             fields.append((_DEADLINE, signals.format_deadline_ms(self._left_s(exchange))))
         if exchange.head.signals is not None:
@@ -133,6 +136,13 @@ class Outbound(Listener):
         """Whose capacity it takes is the callee's business."""
 
     # -- details
+
+    def _recommendation(self, service: Service, address: str, fields: Fields) -> None:
+        """Who was advised, by the name people know it by."""
+        endpoint = service.endpoints.get(address)
+        label = signals.format_label(endpoint.label if endpoint is not None else address)
+        if label is not None:
+            fields.append((_RECOMMENDATION, label))
 
     def _bid(self, sent: dict[bytes, bytes], fields: Fields) -> None:
         raw = sent.get(b"x-gt-bid")

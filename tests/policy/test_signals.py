@@ -135,3 +135,16 @@ def test_a_workload_is_namespace_and_name(value: bytes) -> None:
 )
 def test_a_malformed_workload_is_ignored(value: bytes) -> None:
     assert signals.parse_workload(value) is None
+
+
+@pytest.mark.parametrize("label", ["bus-1", "10.1.0.7:8080", "[fd00::7]:80", "a" * 253])
+def test_a_label_is_written_as_it_is_read(label: str) -> None:
+    value = signals.format_label(label)
+    assert value is not None
+    assert signals.parse_label(value) == label
+
+
+@pytest.mark.parametrize("label", ["", "bus 1", "bus\r\nX-GT-Bid: 9", "b\u00fcs", "a" * 254])
+def test_what_must_not_stand_in_a_field_is_no_label(label: str) -> None:
+    assert signals.format_label(label) is None
+    assert signals.parse_label(label.encode()) is None

@@ -14,7 +14,7 @@ from tests.policy.world import World
 A, B, C = "10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"
 NAMES = {A: "bus-a", B: "bus-b", C: "bus-c"}
 ROUTE = "GET /lines"
-COUNTED = {"strategy", "mode", "health", "in_flight", "settled", "reasons", "events", "last_picks"}
+COUNTED = {"advice", "strategy", "mode", "health", "in_flight", "settled", "reasons", "events", "last_picks"}
 LEARNED = {"mix", "regrets", "costs", "slowdown", "types", "would", "prediction_error"}
 AT_EQUILIBRIUM = {"shares", "gap", "nash", "lyapunov", "potential", "convergence"}
 BY_ENDPOINT = LEARNED | {"health", "in_flight", "settled"}

@@ -10,10 +10,10 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
-from prometheus_client.registry import CollectorRegistry
 
 from sidecar import clock
 from sidecar.admin import Admin, Controls
+from sidecar.exposition import Registry
 from sidecar.policy import auth
 from tests.program.process import Program, discovery, program, service
 from tests.program.wire import ask, client, pods, request, scrape, until
@@ -179,7 +179,7 @@ class Guarded:
             AsyncMock(return_value=(200, {})),
         )
         verifier = auth.Verifier(key.encode()) if key else None
-        self.admin = Admin(controls, CollectorRegistry(), verifier)
+        self.admin = Admin(controls, Registry(), verifier)
 
     async def status(self, remote: str, path: str, **fields: str) -> int:
         async def reached(_: web.Request) -> web.StreamResponse:

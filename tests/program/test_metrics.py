@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from prometheus_client.exposition import generate_latest
-from prometheus_client.registry import CollectorRegistry
 
 from sidecar import clock
+from sidecar.exposition import Registry
 from sidecar.metrics import MOST_ENDPOINTS, SidecarCollector
 from tests.program.process import Program, discovery, program, service
 from tests.program.wire import Scrape, ask, client, pods, request, scrape, until
@@ -406,10 +405,10 @@ async def test_a_failing_policy_is_counted_and_costs_no_request() -> None:
 
 def exposed(mesh: DataPath) -> Scrape:
     """What a sidecar with this data path would expose."""
-    registry = CollectorRegistry()
+    registry = Registry()
     collector = SidecarCollector(mesh.catalog, mesh.outbound, mesh.inbound, Counter(), per_endpoint=True)
     registry.register(collector)
-    return Scrape(generate_latest(registry).decode())
+    return Scrape(registry.render().decode())
 
 
 async def test_scraping_takes_no_part_in_the_traffic(tmp_path: Path) -> None:

@@ -113,6 +113,16 @@ async def test_a_known_address_is_a_proven_peer_and_its_deadline_counts() -> Non
         assert (answer.status, answer.field(b"X-GT-Reason")) == (504, b"deadline")
 
 
+@pytest.mark.parametrize(
+    ("value", "ignored"), [(b"bus-1", 0), (b"[fd00::7]:80", 0), (b"bus 1", 1), (b"a,b", 1)]
+)
+async def test_a_recommendation_is_for_people_and_ends_here(value: bytes, ignored: int) -> None:
+    async with path(answer_ok, callers=LOCAL) as mesh:
+        assert (await mesh.ask(asking(b"X-GT-Recommendation: %b\r\n" % value), mesh.inbound)).status == 200
+        assert mesh.pods[0].calls[0].field(b"X-GT-Recommendation") is None
+        assert mesh.inbound.stats.ignored_signals["recommendation"] == ignored
+
+
 async def test_an_unknown_peer_has_its_signals_dropped_and_counted() -> None:
     async with path(hang, timeouts=Timeouts(first_byte_s=0.2)) as mesh:
         answer = await mesh.ask(asking(b"X-GT-Deadline-Ms: 10\r\n"), mesh.inbound)
