@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from coordinator.callers.identify import Identify
 from coordinator.kube import resize
 from coordinator.kube.autoscalers import Autoscalers
 from coordinator.kube.inventory import Inventory
@@ -20,6 +21,7 @@ from coordinator.policy.controller import Controller
 from coordinator.policy.grant import Grant
 from coordinator.policy.outcome import Outcome
 from coordinator.policy.standdown import StandDown
+from coordinator.record import Cycle
 from coordinator.settings import Settings
 from coordinator.telemetry.prometheus import TIMEOUT_S, Prometheus
 from coordinator.telemetry.sidecars import ROUNDS, Sidecars
@@ -70,18 +72,21 @@ class Parts:
 
     def __init__(self, settings: Settings, client: Client, writer: Writer | None, stopping: Stopping) -> None:
         self._settings = settings
-        self._client = client
+        self.client = client
         self._writer = writer
         self.metrics = Metrics()
+        self.callers = Identify(
+            client, settings.key, failed=lambda error: self.api_failed("tokenreviews", error)
+        )
         self.recorder = Recorder(client, "equilibrium-coordinator", settings.name)
         self.inventory = Inventory(
             client,
             settings.rules,
             reserve=settings.reserve,
             namespaces=settings.namespaces,
-            failed=self._api_failed,
+            failed=self.api_failed,
         )
-        self.autoscalers = Autoscalers(client, lambda error: self._api_failed("autoscalers", error))
+        self.autoscalers = Autoscalers(client, lambda error: self.api_failed("autoscalers", error))
         self.sidecars = Sidecars(
             settings.key,
             settings.workload,
@@ -91,6 +96,8 @@ class Parts:
         )
         self.prometheus = _prometheus(settings)
         self.turn = self._turn(stopping)
+        self.last: Cycle | None = None
+        """The last one that ended."""
 
     def _turn(self, stopping: Stopping) -> Turn:
         controller = Controller(self._settings.config, random.Random())  # noqa: S311  exploration, not a secret
@@ -115,6 +122,10 @@ class Parts:
             hindrance=self.hindrance,
         )
 
+    def leading(self) -> bool:
+        """This process holds the Lease now; never on a dry run."""
+        return self._writer is not None and self._writer.leading
+
     async def list_once(self) -> None:
         """Know what there is now, and follow nothing. Raises `ApiError`."""
         await self.inventory.once()
@@ -128,12 +139,20 @@ class Parts:
         stale = self.inventory.stale(self._settings.stale)
         return f"stale: the API server has said nothing of {stale}" if stale else ""
 
+    def leader(self) -> str:
+        """Who may write, in words."""
+        if self._writer is None:
+            return "dry run"
+        if self._writer.leading:
+            return "leads"
+        return f"{self._writer.holder or 'nobody'} leads"
+
     async def hindrance(self) -> str:
         """Why nothing should be written now: what is known may not be what is there, or nobody can be resized."""
         if ignorance := self.ignorance():
             return ignorance
         try:
-            if await resize.supported(self._client):
+            if await resize.supported(self.client):
                 return ""
         except ApiError as error:
             return f"unreachable: {error}"
@@ -151,7 +170,7 @@ class Parts:
         if writer is None:
             return Outcome(kind="failed", reason="dry-run", message="nothing is written on a dry run")
         return await resize.apply_scaling(
-            self._client,
+            self.client,
             subject.name,
             subject.namespace,
             subject.container,
@@ -162,7 +181,8 @@ class Parts:
             expect=Expect(uid=subject.uid, amounts=subject.spec),
         )
 
-    def _api_failed(self, what: str, error: ApiError) -> None:
+    def api_failed(self, what: str, error: ApiError) -> None:
+        """A list, a watch or a review went wrong: counted and said once."""
         self.metrics.api_failed(what)
         log.warning("%s: %s", what, error, extra={"fields": {"collection": what, "reason": error.reason}})
 

@@ -1,1 +1,1 @@
-"""Who asks: a projected token that the API server reviews, or the key of the mesh."""
+"""Who asks: tokens of pods by TokenReview, the mesh key, loopback (docs/feed.md, "Who may ask")."""

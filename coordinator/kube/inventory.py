@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from coordinator.kube import kept
+from coordinator.kube.identities import Identity
 from coordinator.kube.kept import Other
 from coordinator.policy import pods
 from coordinator.policy.config import Bounds, Node
@@ -28,6 +29,9 @@ Key = tuple[str, str]
 """Namespace (empty for nodes) and name."""
 Chain = tuple[tuple[str, str], ...]
 """(kind, name) of a pod's controllers, the nearest first."""
+
+Heard = Callable[[str, Key | None], None]
+"""Collection, and which of its objects may have changed; None: any."""
 
 DEEPEST: Final = 4
 PATHS: Final = {
@@ -69,6 +73,7 @@ class Inventory:
         self._reserve = reserve
         self._namespaces = frozenset(namespaces)
         self._now = now
+        self._heard: list[Heard] = []
         self._objects: dict[str, dict[Key, Object]] = {name: {} for name in PATHS}
         self._reflectors = {
             name: Reflector(
@@ -110,6 +115,29 @@ class Inventory:
             for name, each in self._reflectors.items()
             if each.heard_at is not None and now - each.heard_at > after_s
         )
+
+    def hear(self, heard: Heard) -> None:
+        """Call this whenever something may have changed."""
+        self._heard.append(heard)
+
+    def knows(self, *names: str) -> bool:
+        """Whether these collections have been listed."""
+        return all(self._reflectors[name].synced for name in names)
+
+    def identity(self, key: Key) -> Identity | None:
+        """Of a pod, whether or not it is in the market."""
+        found: Identity | None = self._objects["pods"].get(key, {}).get("identity")
+        return found
+
+    def identities(self) -> Iterator[tuple[Key, Identity]]:
+        """Of all pods."""
+        for key, pod in self._objects["pods"].items():
+            if "identity" in pod:
+                yield key, pod["identity"]
+
+    def zones(self) -> dict[str, str]:
+        """Of nodes that say where they are."""
+        return {name: each["zone"] for (_, name), each in self._objects["nodes"].items() if each.get("zone")}
 
     def look(self) -> Found:
         """Everything as it is now. Never raises for what an object says: such a pod is skipped."""
@@ -191,12 +219,16 @@ class Inventory:
 
     def _replaced(self, name: str, objects: list[Object]) -> None:
         self._objects[name] = {_key(found): found for found in objects}
+        for heard in self._heard:
+            heard(name, None)
 
     def _changed(self, name: str, kind: str, found: Object) -> None:
         if kind == "DELETED":
             self._objects[name].pop(_key(found), None)
         else:
             self._objects[name][_key(found)] = found
+        for heard in self._heard:
+            heard(name, _key(found))
 
 
 def _kept(keep: Callable[[Object], Object], found: Object) -> Object:

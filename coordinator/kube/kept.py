@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from coordinator.kube import identities
 from coordinator.policy import amounts, pods, wishes
 from sidecar import annotations as sizes
 from sidecar import contract
@@ -30,6 +31,7 @@ _ANNOTATIONS: Final = frozenset(
         contract.STATUS,
     )
 )
+ZONE: Final = "topology.kubernetes.io/zone"
 _ENDED: Final = frozenset(("Succeeded", "Failed"))
 
 
@@ -42,10 +44,11 @@ class Other:
 
 
 def pod(found: Object) -> Object:
-    """An opted-in pod reduced; any other as `{"metadata": …, "other": Other}`."""
+    """An opted-in pod reduced; any other as `{"metadata": …, "other": Other}`. Either with its `identity`."""
+    who = identities.read(found)
     meta = found.get("metadata") or {}
     if not wishes.opted_in(meta.get("annotations") or {}):
-        return {"metadata": _picked(meta, _NAMES), "other": other(found)}
+        return {"metadata": _picked(meta, _NAMES), "other": other(found), "identity": who}
     identity = _picked(meta, _META)
     annotations = {k: v for k, v in (meta.get("annotations") or {}).items() if k in _wanted(meta)}
     labels = {k: v for k, v in (meta.get("labels") or {}).items() if k == contract.INJECTED}
@@ -58,6 +61,7 @@ def pod(found: Object) -> Object:
         "metadata": identity | {"managedFields": resizes},
         "spec": _spec(found.get("spec") or {}),
         "status": _status(found.get("status") or {}),
+        "identity": who,
     }
 
 
@@ -129,10 +133,11 @@ def request_m(found: Object, without: str = "") -> int:
 
 
 def node(found: Object) -> Object:
-    """Name and what pods may have of it."""
+    """Name, what pods may have of it, and its zone ("" where none is given)."""
     meta, status = found.get("metadata") or {}, found.get("status") or {}
     cpu = (status.get("allocatable") or {}).get("cpu")
-    return {"metadata": _picked(meta, ("name", "resourceVersion")), "allocatable": cpu}
+    zone = (meta.get("labels") or {}).get(ZONE) or ""
+    return {"metadata": _picked(meta, ("name", "resourceVersion")), "allocatable": cpu, "zone": zone}
 
 
 def replica_set(found: Object) -> Object:

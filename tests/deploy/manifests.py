@@ -15,7 +15,12 @@ import yaml
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 BASE, COORDINATOR, EXAMPLE = "base", "coordinator", "example"
-OVERLAYS = ("overlays/cert-manager", "overlays/kubernetes-discovery", "overlays/kind")
+OVERLAYS = (
+    "overlays/cert-manager",
+    "overlays/kubernetes-discovery",
+    "overlays/coordinator-discovery",
+    "overlays/kind",
+)
 FOLDERS = (BASE, *OVERLAYS, COORDINATOR, EXAMPLE)
 RENDERED = {BASE: "install.yaml", COORDINATOR: "coordinator.yaml"}
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from coordinator import settings
@@ -102,6 +103,18 @@ async def running(api: ApiServer, folder: Path) -> AsyncIterator[Path]:
     assert code == 0, log.read_text()
 
 
+async def told(api: ApiServer, log: str) -> int:
+    """The status with which the feed answers a pod that shows its token."""
+    token = api.tokens.issue("shop", "wants", audience=contract.TOKEN_AUDIENCE)
+    at = log.partition("ready at=")[2].splitlines()[0]
+    body = {"namespace": "shop", "services": ["wants.shop:80"]}
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
+        session.post(f"http://{at}/v1/endpoints", json=body) as answer,
+    ):
+        return answer.status
+
+
 async def test_with_its_own_account_it_resizes_tells_and_is_refused_nothing(
     api: ApiServer, tmp_path: Path
 ) -> None:
@@ -122,6 +135,7 @@ async def test_with_its_own_account_it_resizes_tells_and_is_refused_nothing(
             return any(user == USER and verb == method and what in url for user, verb, url in api.requests)
 
         await until(lambda: did("PATCH", "/pods/wants/resize"))
+        assert await told(api, log.read_text()) == 200
         await until(lambda: did("POST", "/events"))
         assert "403 Forbidden" not in log.read_text()
     granted = rights.grants(manifests.installed(manifests.COORDINATOR), ACCOUNT)

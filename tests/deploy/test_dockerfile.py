@@ -26,7 +26,7 @@ def test_there_is_one_target_for_each_image_and_no_other() -> None:
 def test_manifests_use_images_that_are_built_and_the_version_of_the_project() -> None:
     named = set()
     for folder in manifests.FOLDERS:
-        named |= set(re.findall(r"equilibrium-(\w+):([\w.]+)", manifests.text(folder)))
+        named |= set(re.findall(r"equilibrium-(\w+):(\d+\.[\w.]+)", manifests.text(folder)))
     assert named == {(image, PROJECT["project"]["version"]) for image in IMAGES}
 
 

@@ -10,15 +10,18 @@ from sidecar import contract, variables
 from tests.deploy import manifests
 
 FOLDERS = (manifests.BASE, *manifests.OVERLAYS)
+INJECTOR = "equilibrium-injector"
+COORDINATOR = "coordinator:http://equilibrium-coordinator.equilibrium-system:15480"
 
 
 def injector(folder: str) -> tuple[manifests.Object, settings.Settings]:
     objects = manifests.rendered(folder)
-    (container,) = manifests.one(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    deployment = manifests.one(objects, "Deployment", INJECTOR)
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
     environ = manifests.environment(container)
     namespace = f"{PREFIX}NAMESPACE"
     assert environ[namespace] == "metadata.namespace"
-    environ[namespace] = manifests.one(objects, "Deployment")["metadata"]["namespace"]
+    environ[namespace] = deployment["metadata"]["namespace"]
     return container, settings.from_env(environ)
 
 
@@ -41,7 +44,7 @@ def test_the_ports_are_those_it_listens_on(folder: str) -> None:
 def test_service_webhook_and_namespace_are_called_as_it_believes(folder: str) -> None:
     _, parsed = injector(folder)
     objects = manifests.rendered(folder)
-    assert manifests.one(objects, "Service")["metadata"]["name"] == parsed.service
+    assert manifests.one(objects, "Service", parsed.service)
     assert manifests.one(objects, "MutatingWebhookConfiguration")["metadata"]["name"] == parsed.webhook
     assert manifests.one(objects, "Namespace", parsed.namespace)
 
@@ -52,8 +55,20 @@ def test_only_the_overlay_for_it_changes_where_sidecars_learn_endpoints() -> Non
         "base": "dns",
         "overlays/cert-manager": "dns",
         "overlays/kubernetes-discovery": "kubernetes",
+        "overlays/coordinator-discovery": COORDINATOR,
         "overlays/kind": "kubernetes",
     }
+
+
+def test_the_coordinator_that_sidecars_ask_is_installed_beside_and_lets_them_in() -> None:
+    objects = manifests.rendered("overlays/coordinator-discovery")
+    service = manifests.one(objects, "Service", "equilibrium-coordinator")
+    host = f"{service['metadata']['name']}.{service['metadata']['namespace']}"
+    assert f"coordinator:http://{host}:{service['spec']['ports'][0]['port']}" == COORDINATOR
+    policy = manifests.one(objects, "NetworkPolicy", "equilibrium-coordinator")["spec"]
+    assert [rule for rule in policy["ingress"] if "from" not in rule and rule["ports"][0]["port"] == "http"]
+    for each in manifests.rendered(manifests.COORDINATOR):
+        assert each in objects, "as deploy/coordinator has it"
 
 
 def test_with_cert_manager_it_reads_the_files_of_the_certificate_made_out_to_its_service() -> None:

@@ -35,7 +35,13 @@ def test_the_coordinator_may_read_what_it_decides_on_and_resize_and_nothing_else
     follow = ("list", "watch")
     assert rights.grants(manifests.installed(manifests.COORDINATOR), COORDINATOR) == {
         ("", "", "pods", "get", ""),
-        *(("", "", resource, verb, "") for resource in ("pods", "nodes", "limitranges") for verb in follow),
+        *(
+            ("", "", resource, verb, "")
+            for resource in ("pods", "nodes", "limitranges", "services")
+            for verb in follow
+        ),
+        *(("", "discovery.k8s.io", "endpointslices", verb, "") for verb in follow),
+        ("", "authentication.k8s.io", "tokenreviews", "create", ""),
         ("", "", "pods/resize", "patch", ""),
         *(("", "apps", "replicasets", verb, "") for verb in follow),
         *(("", "autoscaling", "horizontalpodautoscalers", verb, "") for verb in follow),
@@ -93,4 +99,5 @@ def test_the_docs_have_the_same_table() -> None:
     assert "mutatingwebhookconfigurations get, list, watch, patch: `equilibrium-injector` only" in rows
     assert "| injector | cluster | events create, patch |" in rows
     assert "| coordinator | cluster | pods/resize patch |" in rows
+    assert "| coordinator | cluster | tokenreviews create |" in rows
     assert "leases get, update: `equilibrium-coordinator` only" in rows

@@ -16,6 +16,7 @@ from tests.support.kube.patches import APPLY
 from tests.support.kube.resources import Target, target
 from tests.support.kube.status import Refusal, bad_request, invalid, method_not_allowed, no_such_resource
 from tests.support.kube.store import Store
+from tests.support.kube.tokens import Tokens
 from tests.support.kube.verbs import Verbs
 from tests.support.kube.watches import Watches
 
@@ -32,8 +33,9 @@ UNREADABLE = "the body of the request was in an unknown format - accepted media 
 class Handlers:
     """One request after the other; refusals are raised, not answered."""
 
-    def __init__(self, store: Store, verbs: Verbs, watches: Watches, minor: int = 36):
+    def __init__(self, store: Store, verbs: Verbs, watches: Watches, tokens: Tokens, minor: int = 36):
         self._minor = minor
+        self._tokens = tokens
         self._store = store
         self._verbs = verbs
         self._watches = watches
@@ -45,6 +47,10 @@ class Handlers:
         wanted = target(request.path)
         verb = _verb(request, wanted)
         access.authorize(grant, verb, _asked_about(verb, wanted, request.query.get("fieldSelector", "")))
+        if wanted.resource.kind == "TokenReview":  # asked, never kept
+            if verb != "create":
+                raise method_not_allowed()
+            return _reply(201, self._tokens.reviewed(await _body(request, verb) or {}), [])
         if wanted.subresource and not self._has(wanted):
             raise no_such_resource()
         if verb == "watch":

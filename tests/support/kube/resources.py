@@ -33,6 +33,7 @@ rbac.authorization.k8s.io/v1     rolebindings                     RoleBinding   
 rbac.authorization.k8s.io/v1     clusterroles                     ClusterRole                     -      -   cluster
 rbac.authorization.k8s.io/v1     clusterrolebindings              ClusterRoleBinding              -      -   cluster
 admissionregistration.k8s.io/v1  mutatingwebhookconfigurations    MutatingWebhookConfiguration    -      -   cluster
+authentication.k8s.io/v1         tokenreviews                     TokenReview                     -      -   cluster
 """
 
 

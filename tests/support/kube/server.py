@@ -5,9 +5,9 @@
         subprocess.run(["kubectl", "--kubeconfig", api.kubeconfig, "get", "configmap", "x"])
 
 What it does not do: server-side apply but of `pods/resize`, and protobuf (415 for both), managedFields but of resizes,
-tables, subresources other than `status` and `pods/resize`, quotas and limit ranges but for resizes, TokenReview, and
-validation beyond the recorded OpenAPI documents, Pod Security and the checks in `validation`. Of validating webhooks it
-knows nothing.
+tables, subresources other than `status` and `pods/resize`, quotas and limit ranges but for resizes, TokenReviews of
+other tokens than those of `tokens.issue`, and validation beyond the recorded OpenAPI documents, Pod Security and the
+checks in `validation`. Of validating webhooks it knows nothing.
 """
 
 import json
@@ -30,6 +30,7 @@ from tests.support.kube.resources import by_kind
 from tests.support.kube.status import Refusal
 from tests.support.kube.store import Store
 from tests.support.kube.tls import Authority
+from tests.support.kube.tokens import Tokens
 from tests.support.kube.verbs import Verbs
 from tests.support.kube.watches import Watches
 
@@ -50,6 +51,7 @@ class ApiServer(Cluster):
         self.faults = Faults()
         self.services: dict[tuple[str, str], tuple[str, int]] = {}
         self.access = Access(self.store)
+        self.tokens = Tokens(self.store)
         self.watches = Watches(self.store, self.faults)
         self.verbs = Verbs(self.store, self.services, random.Random(seed), minor)
         self.requests: list[tuple[str, str, str]] = []
@@ -67,7 +69,7 @@ class ApiServer(Cluster):
         self._context = self._authority.server(self.directory, [HOST, "localhost", "kubernetes.default.svc"])
         app = web.Application(client_max_size=8 * 2**20)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._handlers = Handlers(self.store, self.verbs, self.watches, self.minor)
+        self._handlers = Handlers(self.store, self.verbs, self.watches, self.tokens, self.minor)
         # a watcher who goes away must not be waited for
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
