@@ -1,0 +1,178 @@
+"""One service's game: from what is seen of it to what each caller is told, or why nobody is told anything."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from coordinator.game import gap, pool
+from coordinator.game.congestion import CongestionGame, Group
+from coordinator.game.latency import AnyCurve
+from coordinator.game.pool import Correlated
+from coordinator.policy.advice import columns, curves, vectors
+from coordinator.policy.advice.config import AdviceConfig
+from coordinator.policy.advice.epoch import Actions, Solved
+from coordinator.policy.advice.past import Past
+from coordinator.policy.advice.players import Player
+from coordinator.policy.advice.scene import Scene
+from coordinator.policy.advice.vectors import Profile, Proposal
+
+_BLOCKS: Final = 0.6
+"""Of what a mixture recommends must be blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """`told`: by sidecar; empty with a `solved.infeasible`."""
+
+    solved: Solved
+    told: Mapping[str, Actions] = field(default_factory=dict)
+
+
+def nothing(why: str, players: int = 0, endpoints: int = 0) -> Advised:
+    """No advice, and why."""
+    return Advised(Solved(players=players, endpoints=endpoints, infeasible=why))
+
+
+def hindrance(scene: Scene, players: list[Player], config: AdviceConfig) -> str:
+    """Why there is nothing to be solved; empty: there is."""
+    if len(scene.endpoints) < 2:
+        return f"{len(scene.endpoints)} of {len(scene.arrivals)} endpoints are admitted by most: no choice to advise on"
+    if len(scene.endpoints) > config.most_endpoints:
+        return f"{len(scene.endpoints)} endpoints are more than {config.most_endpoints}"
+    if not players:
+        return f"nobody sends {config.least_rate_per_s:g} requests per second or more"
+    return ""
+
+
+def solve(
+    scene: Scene,
+    players: list[Player],
+    past: Past,
+    config: AdviceConfig,
+    now: float,
+    rng: np.random.Generator,
+) -> Advised:
+    """Raises nothing: a game that cannot be solved is one whose players hear nothing."""
+    why = hindrance(scene, players, config)
+    seconds = curves.of(scene, past, _foreign(scene, players), config, now) if not why else []
+    if not why and not seconds:
+        why = "nobody has measured a latency yet"
+    if not why and past.depth(scene.service) < config.least_samples:
+        why = f"its endpoints have been seen for less than {config.least_samples} epochs"
+    if why:
+        return nothing(why, len(players), len(scene.endpoints))
+    try:
+        return _solved(scene, players, seconds, past, config, rng)
+    except pool.Infeasible as error:
+        return nothing(f"infeasible: {error}"[:300], len(players), len(scene.endpoints))
+    except Exception as error:  # noqa: BLE001  a defect in one service's game costs that service only
+        return nothing(f"defect: {error!r}"[:300], len(players), len(scene.endpoints))
+
+
+def _solved(
+    scene: Scene,
+    players: list[Player],
+    seconds: list[AnyCurve],
+    past: Past,
+    config: AdviceConfig,
+    rng: np.random.Generator,
+) -> Advised:
+    players = _usual(scene, players, past)
+    caution = past.surprised(scene.service, scene.mean_s, config.surprise)
+    rungs = vectors.ladder(players, seconds, 1.0 + (config.growth - 1.0) * caution)
+    proposal = vectors.proposed(players, rungs, config.most_vectors)
+    groups = [
+        Group(player.name, player.rate_per_s, rows)
+        for player, rows in zip(players, proposal.rows, strict=True)
+    ]
+    game = CongestionGame(groups, seconds)
+    rate = sum(player.rate_per_s for player in players)
+    found = _equilibrium(game, proposal, config, rng)
+    past.expected_s[scene.service] = found.total / rate
+    play = columns.drawn(found.profiles, found.probabilities, columns.slots(config), rng)
+    best = min(found.optimum, *(game.total(rung) for rung in proposal.rungs))
+    solved = Solved(
+        gap_s=found.gap_s,
+        mean_cost_s=found.total / rate,
+        welfare_ratio=found.total / best if best > 0 else 1.0,
+        players=len(players),
+        endpoints=len(scene.endpoints),
+        coarse=found.coarse,
+    )
+    return Advised(solved, columns.told(players, proposal.rows, play, scene.endpoints))
+
+
+def _usual(scene: Scene, players: list[Player], past: Past) -> list[Player]:
+    """With what each does by itself not of this instant alone."""
+    past.keep(scene.service, [player.name for player in players])
+    found = []
+    for player in players:
+        mix = dict(zip(scene.endpoints, player.present.tolist(), strict=True))
+        usual = past.usual(scene.service, player.name, mix)
+        shares = np.where(player.allowed, [usual[address] for address in scene.endpoints], 0.0)
+        total = float(shares.sum())
+        found.append(replace(player, present=shares / total if total > 0 else player.present))
+    return found
+
+
+def _equilibrium(
+    game: CongestionGame, proposal: Proposal, config: AdviceConfig, rng: np.random.Generator
+) -> Correlated:
+    """The cheapest rung of the ladder that everybody obeys; a mixture where that is much better, or there is none.
+
+    A rung is an equilibrium of the whole game, certified: all take their blocks of the same loads. A mixture may come
+    nearer to the optimum, but is taken only if it, too, tells players their blocks (in the fluid game what they do
+    alone may be as good, and in queues it is not). Raises Infeasible.
+    """
+    totals = [game.total(rung) for rung in proposal.rungs]
+    rung = _rung(game, proposal.rungs, totals, config.slack)
+    if rung is not None and rung.total <= (1.0 + config.far) * min(totals):
+        return rung
+    slack_s = config.slack * min(totals) / float(game.rates.sum())
+    try:
+        mixed = pool.solve(
+            game,
+            rng,
+            "if-needed" if config.coarse else False,
+            slack_s=slack_s,
+            block_worth=config.block_worth,
+        )
+    except pool.Infeasible:
+        if rung is None:
+            raise
+        return rung
+    if rung is None:
+        return mixed
+    better = mixed.total < (1.0 - 0.5 * config.far) * rung.total and not mixed.coarse
+    return mixed if better and _in_blocks(mixed, proposal) >= _BLOCKS else rung
+
+
+def _rung(
+    game: CongestionGame, rungs: Sequence[Profile], totals: Sequence[float], slack: float
+) -> Correlated | None:
+    rate = float(game.rates.sum())
+    for number in sorted(range(len(rungs)), key=totals.__getitem__):
+        certified = gap.of_pool(game, rungs[number][None], [1.0])
+        if certified <= slack * totals[number] / rate:
+            profiles = rungs[number][None]
+            return Correlated(
+                profiles, np.ones(1), certified, totals[number], None, min(totals), coarse=False
+            )
+    return None
+
+
+def _in_blocks(found: Correlated, proposal: Proposal) -> float:
+    """The part of all recommendations that are blocks."""
+    block = np.zeros(found.profiles.shape, dtype=bool)
+    for rung in proposal.rungs:
+        block |= found.profiles == rung
+    return float(found.probabilities @ block.mean(axis=1) / found.probabilities.sum())
+
+
+def _foreign(scene: Scene, players: list[Player]) -> list[float]:
+    """Load at each endpoint of sidecars that are in no player: always there, whatever is advised."""
+    playing = {member.sidecar for player in players for member in player.members}
+    others = [caller for caller in scene.callers if caller.sidecar not in playing]
+    return [sum(caller.flow(address) for caller in others) for address in scene.endpoints]
