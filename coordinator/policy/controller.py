@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from itertools import pairwise
 
+from coordinator.game import welfare
 from coordinator.policy.config import Bounds, Config, Node
 from coordinator.policy.exchange import Exchanged, exchange
 from coordinator.policy.fairness import PROPORTIONAL
@@ -91,17 +92,23 @@ class Controller:
     ) -> Plan:
         grants = [grant for each in exchanged for grant in each.grants]
         waiting = [*held, *(one for each in exchanged for one in each.held)]
-        regret = self._config.allocator == "regret"
         return Plan(
             reverts=tuple(grant for each in exchanged for grant in each.sorted.reverts),
             grants=tuple(sorted(grants, key=lambda grant: (not grant.sells, grant.subject.key))),
             held=tuple(sorted(waiting, key=lambda one: one.subject.key)),
             markets={each.node: each.market for each in exchanged},
             spare_m={each.node: each.spare_m for each in exchanged},
-            potential=sum(each.potential for each in exchanged) if regret else None,
+            potential=self._potential(exchanged),
             bids=self._bids(subjects),
             fairness=min((each.fairness for each in exchanged), default=PROPORTIONAL),
         )
+
+    def _potential(self, exchanged: Sequence[Exchanged]) -> float | None:
+        total = math.fsum(each.potential for each in exchanged)
+        if self._config.allocator == "regret":
+            return total
+        bids = math.fsum(welfare.bids(each.market) for each in exchanged)
+        return total / bids if bids > 0.0 else None
 
     def _bids(self, subjects: Sequence[Subject]) -> dict[str, float]:
         demands = {subject.uid: self._records.of(subject.uid).demand for subject in subjects}

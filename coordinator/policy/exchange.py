@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from coordinator.game import market
+from coordinator.game import market, welfare
 from coordinator.game.explanation import Explanation, Line
 from coordinator.policy import fairness, guardrails, levels, memory, trade
 from coordinator.policy.config import Node
@@ -25,6 +25,7 @@ class Exchanged:
     held: Sequence[Held]
     spare_m: int
     potential: float
+    """−Φ of the agents' game; where the market decides, `welfare.shortfall` of what its pods have."""
     fairness: float
 
 
@@ -61,7 +62,8 @@ def _allocated(
 ) -> tuple[Explanation, float]:
     if cycle.config.allocator == "regret":
         return levels.chosen(entries, capacity_m, cycle.config, rng)
-    return market.explain(capacity_m, [_bid(entry) for entry in entries]), 0.0
+    cleared = market.explain(capacity_m, [_bid(entry) for entry in entries])
+    return cleared, welfare.shortfall(cleared, {entry.subject.key: entry.subject.cpu_m for entry in entries})
 
 
 def _bid(entry: Entry) -> market.Bid:

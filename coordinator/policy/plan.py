@@ -21,7 +21,8 @@ class Plan:
     spare_m: Mapping[str, int]
     """By node: what would be left once all of this is done; below 0 where a node is oversold."""
     potential: float | None
-    """`gtcas_global_potential`: −Φ of the agents' game, over all nodes; None where the market decides."""
+    """`gtcas_global_potential`, over all nodes. Of the market: `welfare.shortfall` over all bids, at most 0, of what
+    pods have before this plan; None where nobody bids. Of agents: −Φ of their game."""
     bids: Mapping[str, float]
     """By uid: budget times average demand."""
     fairness: float

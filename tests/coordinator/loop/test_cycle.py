@@ -332,6 +332,24 @@ async def test_pods_come_and_go_between_cycles_and_their_series_go_with_them():
         assert sample("mbcas_resize_events_total", {"namespace": "shop", "pod": "a", "action": "up"}) is None
 
 
+async def test_metrics_tell_what_a_pod_is_due_and_how_far_that_is_away():
+    async with world() as w, driven(w) as c:
+        await w.add(rich("a", 3), 0.95)
+        await w.add(rich("b", 1), 0.95)
+        sample = c.parts.metrics.registry.get_sample_value
+        cycle = await step(w, c)
+        a = {"namespace": "shop", "pod": "a"}
+        (market,) = cycle.plan.markets.values()
+        assert sample("mbcas_budget", a) == 3
+        assert sample("mbcas_target_cpu_mcores", a) == market.lines["shop/a"].exact_m
+        assert sample("mbcas_price", {"node": cycle.market[0].node}) == 1000 * market.price
+        far = sample("gtcas_global_potential")
+        assert far < 0.0
+        for _ in range(8):
+            await step(w, c)
+        assert far < sample("gtcas_global_potential") <= 0.0
+
+
 async def test_a_pod_that_goes_while_it_is_asked_is_nobodys_loss():
     async with world() as w, driven(w) as c:
         await w.add(rich("goes", 5), 0.95)

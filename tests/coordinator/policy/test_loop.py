@@ -7,8 +7,9 @@ from statistics import fmean
 import pytest
 
 from coordinator.policy.config import Config
+from coordinator.policy.grant import Consent
 from coordinator.policy.plan import Plan
-from tests.coordinator.policy.plant import Plant, crew, distance, step_demand
+from tests.coordinator.policy.plant import YES, Plant, crew, distance, step_demand
 
 SEEDS = range(4)
 
@@ -134,3 +135,40 @@ def test_the_agents_allocator_settles_too(seed: int) -> None:
         assert sum(plant.amounts().values()) <= plant.capacity_m
     assert all(plan.potential is not None for plan in plans)
     assert fmean(moved(plant) for _ in range(10)) < 0.03
+
+
+@pytest.mark.parametrize("pods", [2, 3, 6])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_while_demand_is_constant_the_potential_rises_to_a_plateau(seed: int, pods: int) -> None:
+    """Cycle by cycle, whatever guardrails let through; where it stays is 0 but for steps of 10 m and the dead band."""
+    plant = contended(seed, pods)
+    plant.noise = 0.0
+    wanted = {load: random.Random(load).uniform(0.3, 0.9) for load in plant.loads.values()}
+    plant.curve = lambda load, _cpu: wanted[load]
+    seen = [_potential(plant) for _ in range(25)]
+    assert all(after >= before for before, after in pairwise(seen))
+    assert seen[0] < 2.0 * seen[-1], "otherwise there was nothing to rise to"
+    assert seen[-1] == seen[-5]
+    assert -0.01 < seen[-1] <= 0.0
+
+
+def test_a_pod_that_refuses_to_sell_keeps_the_potential_down() -> None:
+    plant = contended(0, 3)
+    plant.noise = 0.0
+    plant.curve = lambda load, _cpu: 0.8 if load == plant.loads["p00"] else 0.2
+    free = contended(0, 3)
+    free.noise, free.curve = 0.0, plant.curve
+    plant.answer = lambda grant: Consent("vetoed") if grant.sells else YES
+    assert [_potential(plant) for _ in range(20)][-1] < [_potential(free) for _ in range(20)][-1] - 0.01
+
+
+def test_where_nobody_bids_there_is_no_potential() -> None:
+    plant = contended(0, 3)
+    plant.noise, plant.curve = 0.0, lambda _load, _cpu: 0.0
+    assert plant.cycle().potential is None
+
+
+def _potential(plant: Plant) -> float:
+    found = plant.cycle().potential
+    assert found is not None
+    return found
