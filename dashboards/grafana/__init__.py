@@ -1,0 +1,1 @@
+"""Grafana dashboards: panels as tables of Python, written as importable JSON beside them."""

@@ -1,0 +1,1 @@
+"""What Prometheus is to scrape, record and alert on."""
