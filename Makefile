@@ -16,7 +16,7 @@ setup: .venv/installed packages ## make .venv with everything pinned; compile an
 	@.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r constraints.txt
 	@touch $@
 
-SOURCES := $(shell find sidecar injector coordinator dashboards loadtest -name '*.py') setup.py pyproject.toml
+SOURCES := $(shell find sidecar injector coordinator dashboards loadtest -name '*.py') $(wildcard dashboards/live/*.*) setup.py pyproject.toml
 .venv/installed: .venv/ready $(SOURCES)
 	@echo "setup: compile the request path (mypyc, about a minute) and install"
 	@rm -rf build

@@ -104,7 +104,7 @@ class Coordinator:
 
     async def cycle(self) -> None:
         """One cycle, kept for `/state` and counted."""
-        self.last = await self.parts.turn.run()
+        self.last = self.parts.last = await self.parts.turn.run()
         self.parts.metrics.cycle(self.last)
 
     def follow(self) -> None:

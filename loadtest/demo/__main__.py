@@ -14,6 +14,7 @@ from loadtest import processes
 from loadtest.demo import claims, keep, options, play, report, screen, summary, verdict
 from loadtest.demo.recording import Recording
 from loadtest.mesh import AnswerError, Mesh, MeshPlan
+from loadtest.mesh.live import LivePage
 
 STARTING_S = 60.0
 """The longest an arm may take to come up and to end."""
@@ -26,21 +27,26 @@ def main() -> int:
     processes.stop_on_signals(limit_s + (keep.KEEP_S if chosen.keep else 0))
     with (
         tempfile.TemporaryDirectory(prefix="equilibrium-demo-") as directory,
+        LivePage("demo") as live,
         contextlib.ExitStack() as up,
     ):
         recordings = []
         with screen.open_screen() as view:
+            view.say(f"starting; watch it live at {live.url}")
             for arm in chosen.script.arms:
+                live.show(None)
                 up.close()  # the arm before
                 children = up.enter_context(processes.Children(_made(Path(directory, arm.name))))
                 view.say(f"starting UrbanMoveMS: {arm.title}")
                 mesh = up.enter_context(Mesh.start(children, MeshPlan(strategy=arm.strategy)))
-                recordings.append(play.play(children, mesh, chosen.script, arm, view))
+                live.show(mesh)
+                recordings.append(play.play(children, mesh, chosen.script, arm, view, live))
         if not chosen.keep:
+            live.show(None)
             up.close()
         holds = _finish(chosen, recordings)
         if chosen.keep:
-            keep.stay(children, mesh, _say)
+            keep.stay(children, mesh, _say, live)
     return 0 if holds else 1
 
 

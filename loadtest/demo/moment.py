@@ -1,11 +1,14 @@
 """The last two seconds of the affected service, as the live view shows them. Pure."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from loadtest.demo import chapters, windows
 from loadtest.demo.recording import Reading
 from loadtest.load import Sample
+from loadtest.mesh.picture import Measured
 
 RECENT_S = 2.0
 
@@ -78,6 +81,22 @@ def pods(
                 said.slowdown.get(name) if said else None,
                 said.health.get(name) if said else None,
             )
+        )
+    return found
+
+
+def measured(samples: Callable[[str], Sequence[Sample]], now_s: float) -> dict[str, Measured]:
+    """For the live page: what the generators saw of each loaded service; `samples(service)` are all there are."""
+    found = {}
+    for route in chapters.ROUTES:
+        last = recent(samples(route.service), now_s)
+        by_pod: dict[str, list[float]] = {}
+        for each in last:
+            by_pod.setdefault(each.pod, []).append(each.latency_ms / 1000)
+        p99_ms = windows.percentile(99, last)
+        found[route.service] = Measured(
+            None if math.isnan(p99_ms) else p99_ms / 1000,
+            {pod: fmean(latencies) for pod, latencies in by_pod.items()},
         )
     return found
 

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
+from dashboards.live.frame import Tone
 from loadtest import processes
 from loadtest.demo import (
     chapters,
@@ -17,6 +18,7 @@ from loadtest.demo import (
     windows,
 )
 from loadtest.mesh import Mesh, Pod
+from loadtest.mesh.live import LivePage
 from sidecar import clock
 
 TICK_S = 0.25
@@ -30,13 +32,15 @@ def play(
     script: chapters.Script,
     arm: chapters.Arm,
     view: screen.Screen,
+    live: LivePage,
 ) -> recording.Recording:
     """From warm-up to the last chapter. StartError when a generator gives up, OSError when a pod does."""
     sent = loads.Loads(children, targets.plans(mesh.entry, script.seconds(arm) + SLACK_S))
     riders = journey.start(children, mesh.entry)
     seen = watcher.Watcher(lambda: mesh.state(mesh.gateway) if arm.strategy else {"services": {}})
     seen.start()
-    stage = Stage(mesh, script, arm, view, sent, seen)
+    live.measured = lambda: moment.measured(sent.samples, clock.now())
+    stage = Stage(mesh, script, arm, view, live, sent, seen)
     meter = machine.Meter()
     played = [stage.chapter(each) for each in script.chapters(arm)]
     cores = meter.read()
@@ -78,6 +82,7 @@ class Stage:
     script: chapters.Script
     arm: chapters.Arm
     view: screen.Screen
+    live: LivePage
     sent: loads.Loads
     seen: watcher.Watcher
     events: list[recording.Event] = field(default_factory=list)
@@ -88,6 +93,7 @@ class Stage:
     def chapter(self, chapter: chapters.Chapter) -> recording.Played:
         """Play it; returns when it is over."""
         start_s = clock.now()
+        self.live.note = f"{self.arm.title}: {chapter.title}"
         self.calm()
         if chapter.kind == "fault" and chapter.fault is not None:
             self._break(chapter.fault)
@@ -101,21 +107,22 @@ class Stage:
     def _break(self, fault: chapters.Fault) -> None:
         self._active = fault
         self.mesh.fault(self._pod(fault), **fault.fields)
-        self._happened(f"fault: {fault.title} ({fault.pod})", fault.service)
+        self._happened("fault", f"{fault.title} ({fault.pod})", fault.service, "bad")
 
     def calm(self) -> None:
         """Heal what is broken, if anything is."""
         if self._active is not None:
             fault, self._active = self._active, None
             self.mesh.heal(self._pod(fault))
-            self._happened(f"healed: {fault.pod}", fault.service)
+            self._happened("healed", fault.pod, fault.service, "good")
 
     def _pod(self, fault: chapters.Fault) -> Pod:
         return next(pod for pod in self.mesh.pods(fault.service) if pod.name == fault.pod)
 
-    def _happened(self, text: str, service: str) -> None:
-        event = recording.Event(clock.now(), text, service)
+    def _happened(self, kind: str, text: str, service: str, tone: Tone) -> None:
+        event = recording.Event(clock.now(), f"{kind}: {text}", service)
         self.events.append(event)
+        self.live.say(kind, text, service, tone)
         self._tell(event)
 
     def _tell(self, event: recording.Event) -> None:
@@ -127,6 +134,7 @@ class Stage:
     def _show(self, chapter: chapters.Chapter, end_s: float) -> None:
         for event in self.seen.events[self._told :]:
             self._told += 1
+            self.live.say("routing", event.text, event.service or "")
             self._tell(event)
         self.view.show(self._moment(chapter, end_s))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loadtest import processes
 from loadtest.mesh import addresses, guide, node
+from loadtest.mesh.live import LivePage
 from loadtest.mesh.lodging import Lodging
 from loadtest.mesh.mesh import Mesh
 from loadtest.mesh.plan import MeshPlan
@@ -84,9 +85,13 @@ def main() -> int:
         _lodging(chosen) as lodging,
         processes.Children(Path(directory)) as children,
         Mesh.start(children, _plan(chosen, lodging)) as mesh,
+        LivePage("mesh") as live,
     ):
-        print(f"{guide.table(mesh.pods())}\n\n{guide.commands(mesh)}", flush=True)
-        Vigil(mesh, _say).keep(chosen.seconds)
+        live.show(mesh)
+        print(
+            f"{guide.table(mesh.pods())}\n\n{guide.commands(mesh)}\nwatch it live:\n  {live.url}", flush=True
+        )
+        Vigil(mesh, lambda text: _news(text, live)).keep(chosen.seconds)
     return 0
 
 
@@ -103,6 +108,11 @@ def _lodging(chosen: argparse.Namespace) -> Iterator[Lodging | None]:
         return
     with node.node(chosen.node, port=chosen.api_port) as made:
         yield Lodging(made, len(addresses.SERVICES) * chosen.replicas)
+
+
+def _news(text: str, live: LivePage) -> None:
+    _say(text)
+    live.say("mesh", text)
 
 
 def _say(text: str) -> None:
