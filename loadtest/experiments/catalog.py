@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from types import ModuleType
 
-from loadtest.experiments import budgets, memory, neighbour, spike
+from loadtest.experiments import advice, budgets, memory, neighbour, outage, spike
 
-EXPERIMENTS: Sequence[ModuleType] = (spike, neighbour, budgets, memory)
+EXPERIMENTS: Sequence[ModuleType] = (spike, neighbour, budgets, memory, advice, outage)
 
 
 def named(names: Sequence[str]) -> list[ModuleType]:

@@ -13,7 +13,8 @@ OUT = Path("out")
 DESCRIPTION = """\
 What the market does to latency, on real processes: a node of 900 to 1000 millicores made of CPU control groups (needs
 root), applications whose requests cost CPU, a sidecar before each, open-loop load, and the real coordinator resizing
-pods through the node's API every 2 s; against static limits and a horizontal autoscaler on the same node.
+pods through the node's API every 2 s; against static limits and a horizontal autoscaler on the same node. And what its
+advice does to gateways that cannot see each other (`advice`), and what becomes of them when it dies or lies (`outage`).
 
 {listing}
 

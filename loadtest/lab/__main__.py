@@ -8,6 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from loadtest.lab import arms, options, replay, report, run, scenarios, verdict
+from loadtest.lab.advice import arms as advice
+from loadtest.lab.advice import verdict as advised
+from loadtest.lab.advice import worlds
 from loadtest.lab.outcome import Outcome
 from loadtest.lab.scenario import Scenario
 
@@ -21,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if chosen.replay is not None:
         return _replayed(chosen)
     results = _ordered(chosen.tasks, _played(chosen.tasks))
-    lines = verdict.lines(results)
+    lines = [*verdict.lines(results), *advised.lines(results)]
     command = "make lab" + (f' ARGS="{" ".join(argv or sys.argv[1:])}"' if argv or sys.argv[1:] else "")
     files = report.write(chosen.out, results, lines, chosen.seeds, command)
     if chosen.json:
@@ -82,8 +85,9 @@ def _replayed(chosen: options.Options) -> int:
 
 
 def _listing() -> str:
-    rules = [f"  {name:20} {arms.title(name)}" for name in arms.names()]
-    named = [f"  {each.name:32} {each.title}" for each in (*scenarios.BAR, *scenarios.ARMS, scenarios.LARGE)]
+    rules = [f"  {name:20} {arms.title(name)}" for name in (*arms.names(), *advice.NAMES)]
+    known = (*scenarios.BAR, *scenarios.ARMS, scenarios.LARGE, *worlds.WORLDS)
+    named = [f"  {each.name:32} {each.title}" for each in known]
     cells = len(list(scenarios.axes()))
     more = f"  and {cells} cells FAULT-BADofPODS-SIDECARSxLOAD, faults {', '.join(scenarios.FAULTS)}"
     return "\n".join(["scenarios:", *named, more, "", "rules:", *rules])

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from loadtest.lab.advice import arms as advised
 from loadtest.lab.rules.ours import Equilibrium
 from loadtest.lab.rules.rule import Rule
 from loadtest.lab.rules.table import RULES, Setting
@@ -59,6 +60,8 @@ def title(name: str) -> str:
     """As a reader knows it."""
     if name == OURS:
         return "Equilibrium"
+    if name in advised.NAMES:
+        return advised.title(name)
     return WITHOUT[name][0] if name in WITHOUT else RULES[name].title
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.lab.scenario import SERVICE_S, Scenario
+from loadtest.lab.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Demand:
 
 
 def draw(scenario: Scenario, seed: int) -> Demand:
-    """Poisson arrivals over all sidecars; lognormal (or exponential) work with mean `SERVICE_S`."""
+    """Poisson arrivals over all sidecars; lognormal (or exponential) work with the scenario's mean."""
     rng = np.random.default_rng(seed)
     rate = scenario.requests_per_s
     count = int(rate * scenario.end_s * 1.2) + 100
@@ -31,4 +31,4 @@ def draw(scenario: Scenario, seed: int) -> Demand:
     else:
         work = rng.exponential(1.0, count)
     coin = rng.random(count)
-    return Demand(at_s.tolist(), sidecar.tolist(), (SERVICE_S * work).tolist(), coin.tolist())
+    return Demand(at_s.tolist(), sidecar.tolist(), (scenario.service_s * work).tolist(), coin.tolist())

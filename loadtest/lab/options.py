@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.lab import arms, scenarios
+from loadtest.lab.advice import verdict as advised
+from loadtest.lab.advice import worlds
 from loadtest.lab.rules.table import RULES
 from loadtest.lab.run import AGAIN, Task
 
@@ -23,6 +25,7 @@ examples:
   make lab                                                     # everything the bar needs
   make lab ARGS="--scenario 'hang*' --rival envoy --seeds 4"   # one question
   make lab ARGS="--ablation"                                   # our router with one concept off at a time
+  make lab ARGS="--advice"                                     # the coordinator's advice: with, without, dead, lying
   make lab ARGS="--replay access.jsonl --rival envoy"          # your own log (EQUILIBRIUM_ACCESS_LOG) through the rules
 
 exit status: 0 every promise judged holds · 1 one does not · 2 wrong usage · 130 interrupted
@@ -62,6 +65,7 @@ def parse(argv: Sequence[str] | None = None) -> Options:
     add(
         "--ablation", action="store_true", help="Equilibrium with one concept off at a time instead of rivals"
     )
+    add("--advice", action="store_true", help="instead: the coordinator's advice, honest, dead and lying")
     add("--full", action="store_true", help="every cell of the axes too: hours")
     add("--replay", type=Path, metavar="FILE", help="an access log (JSON lines) instead of scenarios")
     add("--service", metavar="NAME", help="with --replay: which service of the log")
@@ -69,6 +73,8 @@ def parse(argv: Sequence[str] | None = None) -> Options:
     add("--json", action="store_true", help="JSON on stdout instead of the table")
     add("--out", type=Path, default=Path("out"), metavar="DIR", help="for lab.md, lab.json, lab.html (out)")
     chosen = parser.parse_args(argv)
+    if chosen.advice:
+        return _advice(parser, chosen)
     rivals = _rivals(parser, chosen)
     names = _scenarios(parser, chosen)
     if chosen.seeds < 1:
@@ -84,6 +90,31 @@ def parse(argv: Sequence[str] | None = None) -> Options:
     return Options(
         tasks, chosen.seeds, chosen.replay, rivals, chosen.service, chosen.json, chosen.out, chosen.list
     )
+
+
+def _advice(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> Options:
+    """The worlds advice is judged in, each with its own arms."""
+    if chosen.ablation or chosen.replay is not None:
+        parser.error("--advice plays its own scenarios: leave out --ablation and --replay")
+    asked = chosen.scenario or ["*"]
+    names = [each.name for each in worlds.WORLDS if any(fnmatch.fnmatch(each.name, one) for one in asked)]
+    known = {rule for name in names for rule in advised.rules(name)}
+    for rule in chosen.rival or ():
+        if rule not in known:
+            parser.error(f"no arm {rule!r} there; there are {', '.join(sorted(known))}")
+    if not names or chosen.seeds < 1:
+        parser.error(
+            "no such advice scenario; --list names them" if not names else "--seeds must be at least 1"
+        )
+    seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
+    tasks = [
+        Task(name, rule, seed)
+        for name in names
+        for rule in advised.rules(name)
+        if chosen.rival is None or rule in chosen.rival
+        for seed in seeds
+    ]
+    return Options(tasks, chosen.seeds, None, [], None, chosen.json, chosen.out, chosen.list)
 
 
 def _rivals(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.lab.scenario import FAULT_AT_S, SETTLE_S, Scenario
+from loadtest.lab.scenario import FAULT_AT_S, Scenario
 
 LEAST_S = 1e-4
 CELLS = 1400
@@ -62,7 +62,7 @@ class Tally:
         good = np.frombuffer(self._good, dtype=np.uint8).astype(bool)
         took = np.where(finished, took, self._scenario.end_s - at)
         pod = np.array(self._pod)
-        judged = at >= FAULT_AT_S + SETTLE_S
+        judged = at >= FAULT_AT_S + self._scenario.settle_s
         return Outcome(
             scenario=self._scenario.name,
             rule=rule,
@@ -72,6 +72,7 @@ class Tally:
             late=int((judged & ~(good & (took <= GOOD_S))).sum()),
             bad=int((judged & np.isin(pod, self._scenario.bad)).sum()),
             cells=histogram(took[judged]),
+            total_s=float(took[judged].sum()),
             busiest=_busiest(at[judged], pod[judged], self._scenario.pods),
             shares=_shares(at, pod, self._scenario),
         )
@@ -91,6 +92,8 @@ class Outcome:
     bad: int
     """First attempts at the scenario's bad pods."""
     cells: Counts
+    total_s: float
+    """What all of them waited together: the total cost."""
     busiest: float
     """Largest share of one pod in any second, in fair shares of the pods that served in it."""
     shares: list[float] = field(default_factory=list)
@@ -106,6 +109,7 @@ class Outcome:
         """For tables and JSON."""
         many = max(self.requests, 1)
         return {
+            "mean_ms": 1000 * self.total_s / many,
             "p50_ms": self.percentile_ms(50),
             "p99_ms": self.percentile_ms(99),
             "p999_ms": self.percentile_ms(99.9),
@@ -129,6 +133,7 @@ def pooled(outcomes: Sequence[Outcome]) -> Outcome:
         sum(each.late for each in outcomes),
         sum(each.bad for each in outcomes),
         np.sum([each.cells for each in outcomes], axis=0),
+        sum(each.total_s for each in outcomes),
         max(each.busiest for each in outcomes),
         [float(value) for value in np.mean([each.shares for each in outcomes], axis=0)],
         float(np.mean([each.per_s for each in outcomes])),

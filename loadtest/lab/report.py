@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.lab import arms, scenarios
+from loadtest.lab.advice import tell, worlds
 from loadtest.lab.outcome import Outcome, pooled
 from loadtest.lab.run import AGAIN
 from loadtest.lab.verdict import Line, Results
@@ -24,14 +25,18 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>The routin
 
 def titled(rule: str) -> str:
     """A rule as a reader knows it."""
-    return "A/A: the rival again" if rule.endswith(AGAIN) else arms.title(rule)
+    if rule == arms.RIVAL + AGAIN:
+        return "A/A: the rival again"
+    return f"A/A: {arms.title(rule.removesuffix(AGAIN))} again" if rule.endswith(AGAIN) else arms.title(rule)
 
 
 def markdown(results: Results, lines: Sequence[Line], seeds: int, command: str) -> str:
     """The whole of it as Markdown."""
     whole = {key: pooled(outcomes) for key, outcomes in results.items()}
-    names = list(dict.fromkeys(scenario for scenario, _ in results))
-    rules = list(dict.fromkeys(rule for _, rule in results))
+    apart = {world.name for world in worlds.WORLDS}
+    plain = [key for key in results if key[0] not in apart]
+    names = list(dict.fromkeys(scenario for scenario, _ in plain))
+    rules = list(dict.fromkeys(rule for _, rule in plain))
     head = f"`{command}`: {seeds} seeds; fewer for rivals that are far behind. p99 ms (errors %; bad pods' share %)."
     rows = [
         "| scenario | " + " | ".join(titled(rule) for rule in rules) + " |",
@@ -44,7 +49,8 @@ def markdown(results: Results, lines: Sequence[Line], seeds: int, command: str) 
     told += [
         f"| {line.what} | {line.bar} | {line.measured} | {'✓' if line.holds else '✗'} |" for line in lines
     ]
-    return "\n".join([head, "", *rows, "", *(told if lines else []), ""])
+    shown = [head, "", *rows, ""] if plain else [f"`{command}`", ""]
+    return "\n".join([*shown, *tell.tables(results, titled), *(told if lines else []), ""])
 
 
 def _cell(outcome: Outcome | None) -> str:

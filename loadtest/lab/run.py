@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from loadtest.lab import arms, demand, scenarios
+from loadtest.lab import arms, demand, scenarios, scripts
+from loadtest.lab.advice import arms as advised
 from loadtest.lab.engine import Engine
 from loadtest.lab.outcome import Outcome
 from loadtest.lab.rules.rule import Rule
@@ -45,6 +46,10 @@ def play(task: Task) -> Outcome:
     scenario = scenarios.by_name()[task.scenario]
     rule = task.rule.removesuffix(AGAIN)
     luck = task.seed + 1_000_000 * (rule != task.rule)
+    if rule in advised.NAMES:
+        arm = advised.arm(rule, scenario, luck)
+        whole = replace(scenario, script=scripts.together(scenario.script, arm.script))
+        return one(whole, task.rule, arm.make, task.seed, luck)
     return one(scenario, task.rule, arms.make(rule, scenario), task.seed, luck)
 
 

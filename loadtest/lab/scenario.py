@@ -30,7 +30,11 @@ class Scenario:
     rate: float | None = None
     """Requests per second of all sidecars, instead of `load`."""
     seconds: float = 20.0
-    """Judged from `FAULT_AT_S + SETTLE_S` to this long after the fault."""
+    """Judged from `FAULT_AT_S + settle_s` to this long after the fault."""
+    settle_s: float = SETTLE_S
+    """From `FAULT_AT_S` until requests are judged."""
+    service_s: float = SERVICE_S
+    """Mean service time of a healthy pod."""
     sigma: float = 0.5
     """Spread of the logarithm of service times; 0: exponential."""
     bad: tuple[int, ...] = (0,)
@@ -45,7 +49,7 @@ class Scenario:
     @property
     def requests_per_s(self) -> float:
         """Of all sidecars together."""
-        return self.rate if self.rate is not None else self.load * self.pods * WORKERS / SERVICE_S
+        return self.rate if self.rate is not None else self.load * self.pods * WORKERS / self.service_s
 
     @property
     def end_s(self) -> float:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 
 from loadtest.lab import scripts
+from loadtest.lab.advice import worlds
 from loadtest.lab.scenario import Scenario
 from loadtest.lab.scripts import Script
 
@@ -178,4 +179,4 @@ def axes() -> Iterator[Scenario]:
 
 def by_name() -> dict[str, Scenario]:
     """All that can be asked for."""
-    return {each.name: each for each in (*BAR, *ARMS, LARGE, *axes())}
+    return {each.name: each for each in (*BAR, *ARMS, LARGE, *worlds.WORLDS, *axes())}

@@ -87,18 +87,22 @@ class Argmin(Rule):
         return -1 if standing is None else standing.place
 
     def _cheapest(self, baseline: float, now: float) -> int:
-        board, fastest, luck = self._board, self._fastest, _CONFIG.luck
         least = math.inf
         ties: list[int] = []
-        for place, standing in enumerate(self.standings):
-            load = standing.in_flight if board is None else board[self._pods[place]]
-            cost = standing.base(baseline, now, fastest, luck, 0.0, 0.0) * (1.0 + load)
+        for place in range(len(self.standings)):
+            cost = self._cost(place, baseline, now)
             if cost < least:
                 least = cost
                 ties = [place]
             elif cost == least:
                 ties.append(place)
         return ties[0] if len(ties) == 1 else ties[int(self.rng.random() * len(ties))]
+
+    def _cost(self, place: int, baseline: float, now: float) -> float:
+        """Of one more request there."""
+        standing, board = self.standings[place], self._board
+        load = standing.in_flight if board is None else board[self._pods[place]]
+        return standing.base(baseline, now, self._fastest, _CONFIG.luck, 0.0, 0.0) * (1.0 + load)
 
     def _ask(self, request: int, standing: Standing, now: float, baseline: float) -> None:
         ticket = Ticket(None, standing.address, "", _ROUTE, now, replayable=False)

@@ -15,18 +15,18 @@ class Equilibrium(Rule):
 
     def __init__(self, rng: random.Random, config: RouterConfig, *, replayable: bool = False) -> None:
         super().__init__(rng)
-        self._router = Router(config, rng=rng)
+        self.router = Router(config, rng=rng)
         self._open: dict[int, Ticket] = {}
         self._replayable = replayable
 
     def members(self, pods: Sequence[int], now: float) -> None:
         """Addresses are pod numbers."""
-        self._router.set_endpoints([str(pod) for pod in pods], now)
+        self.router.set_endpoints([str(pod) for pod in pods], now)
 
     def pick(self, request: int, now: float) -> int:
         """A ticket per attempt."""
         exclude = frozenset(str(pod) for pod in self.exclude) if self.exclude else frozenset()
-        ticket = self._router.pick(ROUTE, now, exclude, self._replayable)
+        ticket = self.router.pick(ROUTE, now, exclude, self._replayable)
         self._open[request] = ticket
         return int(ticket.endpoint)
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from loadtest.lab.rules.argmin import Argmin
 from loadtest.lab.rules.board import PowerOfTwoBoard
+from loadtest.lab.rules.boardmix import BoardMix
 from loadtest.lab.rules.c3 import C3
 from loadtest.lab.rules.envoy import LeastRequestOutlier
 from loadtest.lab.rules.linkerd import PeakEwmaP2C
@@ -54,6 +55,7 @@ _KINDS: Final = (
     _kind("prequal", "Prequal", Prequal),
     _kind("argmin", "argmin of our cost", Argmin),
     _kind("board-p2c", "P2C on the board", PowerOfTwoBoard),
+    _kind("board-mix", "our mix on the board, one draw", BoardMix),
 )
 
 RULES: Final[Mapping[str, RuleKind]] = {kind.name: kind for kind in _KINDS}

@@ -1,0 +1,1 @@
+"""Advice in the lab: worlds where it should help, who plays in them, liars, and the verdict."""
