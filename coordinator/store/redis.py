@@ -203,6 +203,16 @@ async def _bounded() -> AsyncIterator[None]:
         raise StoreError("full" if str(error).startswith("OOM") else "refused", str(error)[:200]) from None
     except RedisError as error:
         raise StoreError("unreadable", repr(error)[:200]) from None
+    finally:
+        _heed_cancellation()
+
+
+def _heed_cancellation() -> None:
+    """The client may swallow it (an answer that comes at the same moment, a connection that ends): who was told to
+    stop must not go on for another round."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _parts(items: Any) -> Iterator[list[Any]]:

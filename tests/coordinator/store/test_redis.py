@@ -179,3 +179,27 @@ async def test_given_up_in_the_middle_it_goes_on_working(store, server):
 async def test_closing_twice_is_no_harm(store):
     await store.close()
     await store.close()
+
+
+class Deaf:
+    """A client that takes being cancelled for an answer."""
+
+    async def get(self, key):
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            return b"led.1"
+
+    async def aclose(self):
+        pass
+
+
+async def test_who_is_told_to_stop_stops_though_the_client_swallows_it():
+    store = Redis("redis://127.0.0.1:1/0")
+    store._client = Deaf()
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(store.version())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asking.cancel()
+    assert asking.cancelled()
