@@ -19,6 +19,7 @@ from coordinator.kube.lease import Leader
 from coordinator.loop.schedule import Schedule
 from coordinator.parts import Parts, candidate
 from coordinator.record import Cycle
+from coordinator.room import Sheltered, told
 from coordinator.server import Server
 from coordinator.settings import Settings
 from sidecar import clock, parsing
@@ -56,9 +57,9 @@ class Coordinator:
         self._rooms = rooms.build(settings, self.parts)
         routes = [route for room in self._rooms.values() for route in room.routes()]
         self._server = Server(self.parts.metrics.registry, self.state, self.not_ready, verifier, routes)
-        for room in self._rooms.values():
+        for name, room in self._rooms.items():
             for collector in room.collectors():
-                self.parts.metrics.registry.register(collector)
+                self.parts.metrics.registry.register(Sheltered(name, collector))
         self.last: Cycle | None = None
         prometheus = self.parts.prometheus
         self.parts.metrics.watch(
@@ -125,8 +126,11 @@ class Coordinator:
             await _briefly(self._leader.release())
         await _briefly(self.parts.recorder.flush())
         await self._server.close()
-        for room in self._rooms.values():
-            await _briefly(room.close())
+        for name, room in self._rooms.items():
+            try:
+                await _briefly(room.close())
+            except Exception:  # whoever is next has to be closed too
+                log.exception("closing the room %s failed", name)
         await self.parts.close()
         for client in self._clients:
             await client.close()
@@ -155,7 +159,7 @@ class Coordinator:
             "not_ready": self.not_ready(),
             "autoscalers_unreadable": self.parts.autoscalers.flawed(),
             "last": state.of(self.last) if self.last is not None else None,
-            **{name: room.state() for name, room in self._rooms.items()},
+            **{name: told(room) for name, room in self._rooms.items()},
         }
 
     # -- parts of it

@@ -59,6 +59,7 @@ class Server:
             handle_signals=False,
             handler_cancellation=True,  # a poll that was hung up is not to be held any longer
             shutdown_timeout=CLOSE_S,
+            auto_decompress=False,  # no question is packed: a small one must not become a large one
         )
 
     async def start(self, host: str, port: int) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from sidecar import annotations as sizes
 from sidecar import contract, parsing
@@ -43,9 +44,17 @@ def parse_api(text: str) -> str:
 
 def parse_store(text: str) -> str:
     """`memory`, or the URL of a Redis."""
-    if text == "memory" or _REDIS.fullmatch(text):
+    if text == "memory" or (_REDIS.fullmatch(text) and _has_host(text)):
         return text
     raise unfit("not a store", "memory or redis://HOST:PORT/DB (rediss with TLS)")
+
+
+def _has_host(url: str) -> bool:
+    """And a port that is one, if any."""
+    try:
+        return bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+    except ValueError:  # its message may quote the password
+        return False
 
 
 def parse_lease(text: str) -> float:

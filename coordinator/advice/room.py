@@ -14,10 +14,12 @@ from coordinator.advice.metrics import AdviceMetrics, Answers
 from coordinator.advice.pace import PER_S, Pace
 from coordinator.advice.reports import Reports
 from coordinator.advice.shown import shown
+from coordinator.callers.bodies import Bodies
 from coordinator.callers.identify import Refused, Who, refusal
 from coordinator.policy.advice import epoch as epochs
 from coordinator.policy.advice.adviser import Adviser, Full
 from coordinator.policy.advice.config import AdviceConfig
+from coordinator.policy.advice.report import Report
 from coordinator.room import Task
 from coordinator.store.gossip import Gossip
 from coordinator.store.interface import Store, Stored
@@ -28,6 +30,8 @@ from sidecar.parsing import ParseError
 PATH: Final = "/v1/advice"
 MOST_HELD: Final = 4096
 AGAIN_S: Final = 1.0
+STUCK_S: Final = 20.0
+"""Who takes nothing of a stream for so long is hung up on."""
 PING_S: Final = 15.0
 """A stream says something this often, so that either side notices when the other has gone."""
 
@@ -53,6 +57,8 @@ class Advice:
         self._identity = identity
         self._leading = leading
         self._pace = Pace()
+        self._bodies = Bodies("the report", question.LARGEST_BODY)
+        self._streams = 0
         self._answers = Answers()
         self._sync = self._synchronised(config) if store.shared else None
         self.reports = Reports(self.adviser, self.gossip, self._sync)
@@ -105,21 +111,30 @@ class Advice:
         return response
 
     async def _answer(self, request: web.Request) -> web.Response:
-        body = await question.body(request)
-        who = await self._identity.who(request, body)
-        report = question.report(body)
-        who.claims(namespace=report.namespace, workload=report.workload, pod=report.pod)
-        self._admit(report.sidecar)
-        try:
-            self.reports.heard(report, body)
-        except Full as error:
-            raise Refused(503, str(error), 10 * AGAIN_S) from None
+        report = await self._heard(request)  # its body is not to be kept while the answer waits
         if report.since and not self.board.knows(report.since):
             raise Refused(410, f"version {report.since!r} is not known here; ask without since")
         if report.since:
             await self.board.beyond(report.since, report.wait_s)
             self._serves()
         return web.Response(body=answer.told(self.board, report.sidecar), content_type="application/json")
+
+    async def _heard(self, request: web.Request) -> Report:
+        """Raise `Refused`. To read a report is dear: first come those reasons against it that need no reading."""
+        body = await self._bodies.read(request)
+        who = _somebody(await self._identity.who(request, body))
+        self._serves()
+        if who.pod:
+            self._admit(f"{who.namespace}/{who.pod}")
+        report = question.report(body)
+        who.claims(namespace=report.namespace, workload=report.workload, pod=report.pod)
+        if not who.pod:
+            self._admit(report.sidecar)
+        try:
+            self.reports.heard(report, body)
+        except Full as error:
+            raise Refused(503, str(error), 10 * AGAIN_S) from None
+        return report
 
     async def _followed(self, request: web.Request) -> web.StreamResponse:
         """A stream of answers, for those who report elsewhere or not at all."""
@@ -132,21 +147,33 @@ class Advice:
         stream = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
-        await stream.prepare(request)
+        self._streams += 1
+        try:
+            await stream.prepare(request)
+            await self._tell(stream, sidecar)
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()  # a clean end would wait behind what it does not take
+        finally:
+            self._streams -= 1
+        return stream
+
+    async def _tell(self, stream: web.StreamResponse, sidecar: str) -> None:
+        """As long as this coordinator has a word. Raises TimeoutError for who does not listen."""
         told = ""
         while not self._hindrance():
+            news = b": still here\n\n"
             if self.board.version != told:
                 told = self.board.version
-                await stream.write(
-                    b"id: %b\ndata: %b\n\n" % (told.encode(), answer.told(self.board, sidecar))
-                )
-            elif not await self.board.beyond(told, PING_S):
-                await stream.write(b": still here\n\n")
-        return stream
+                news = b"id: %b\ndata: %b\n\n" % (told.encode(), answer.told(self.board, sidecar))
+            elif await self.board.beyond(told, PING_S):
+                continue
+            async with asyncio.timeout(STUCK_S):
+                await stream.write(news)
 
     async def _follower(self, request: web.Request) -> str:
         """Whose column it is. Raises `Refused`."""
-        who = await self._identity.who(request, b"")
+        who = _somebody(await self._identity.who(request, b""))
         try:
             workload = parsing.parse_workload(request.query.get("workload", ""))
             pod = parsing.parse_label(request.query.get("pod", ""))
@@ -159,7 +186,7 @@ class Advice:
 
     def _admit(self, sidecar: str) -> None:
         self._serves()
-        if self.board.held >= MOST_HELD:
+        if self.board.held >= MOST_HELD or self._streams >= MOST_HELD:
             raise Refused(503, f"{MOST_HELD} questions wait already", AGAIN_S)
         if not self._pace.allows(sidecar, clock.now()):
             raise Refused(429, f"more than {PER_S:g} question a second; ask with since and wait_s", AGAIN_S)
@@ -187,3 +214,12 @@ class Advice:
             await asyncio.sleep(self.adviser.config.epoch_s)
             self.adviser.forget(clock.now())
             self.gossip.forget(clock.wall_s())
+
+
+def _somebody(who: Who) -> Who:
+    """Raise `Refused` (403) for a token of an account alone: all pods of its namespace would be its."""
+    if who.proof == "token" and not who.pod:
+        raise Refused(
+            403, "its token is of no pod; allowed: a serviceAccountToken volume's, which names its pod"
+        )
+    return who

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable
+from typing import Final
 
 import orjson
 from aiohttp import web
@@ -20,6 +21,7 @@ _HOW = (
     f"allowed: Authorization: Bearer TOKEN (audience {contract.TOKEN_AUDIENCE}), {contract.AUTH} by the mesh key with "
     f"{contract.CALLER}, or a plain call from loopback"
 )
+_NOT_ITSELF: Final = ("Origin", "Forwarded", "X-Forwarded-For", "Via")
 
 
 class Identify:
@@ -102,8 +104,9 @@ def _bearer(request: web.Request) -> str | None:
 
 
 def _local(request: web.Request) -> Who:
-    """Only from this host, and from no page in a browser."""
-    if not _is_loopback(request.remote) or "Origin" in request.headers:
+    """Only from this host, from no page in a browser, and for nobody else: who a proxy on this host speaks for is not
+    known."""
+    if not _is_loopback(request.remote) or any(name in request.headers for name in _NOT_ITSELF):
         raise Refused(401, f"who asks? {_HOW}")
     return Who("", "", "", "loopback")
 

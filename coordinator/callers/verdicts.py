@@ -36,7 +36,11 @@ class Verdict:
 
     def fresh(self, now: float) -> bool:
         """It counts without asking again."""
-        return now < min(self.until, self.at + (FRESH_S if isinstance(self.said, Who) else REFUSED_S))
+        if isinstance(
+            self.said, Refused
+        ):  # the usual bad token has ended: that must not make it worth asking about
+            return now < self.at + REFUSED_S
+        return now < min(self.until, self.at + FRESH_S)
 
     def stands(self, now: float) -> bool:
         """It counts because nobody can be asked."""

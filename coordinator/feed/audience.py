@@ -27,6 +27,8 @@ MOST_ASKERS: Final = 1000
 """Workloads remembered of one service."""
 MOST_CALLERS: Final = 5000
 """Addresses told to one workload."""
+MOST_GROUPS: Final = 10_000
+"""Workloads kept up to date; of more, whoever asked longest ago is told everything again when he asks."""
 
 
 Made = dict[frozenset[str] | None, bytes]
@@ -54,7 +56,8 @@ class Audience:
         self._services = services
         self._small = small
         self._askers: dict[Key, dict[str, float]] = {}  # of a Service: workloads, and when they asked last
-        self._groups: dict[str, Group] = {}
+        self._groups: dict[str, Group] = {}  # who asked last is the last
+        self._made: Made = {}  # since the last change: workloads with the same callers share one text
         self.stale = True
         """`news` has something to work out."""
 
@@ -77,10 +80,13 @@ class Audience:
 
     def group(self, workload: str, now: float) -> Group:
         """What it is told now."""
-        found = self._groups.get(workload)
+        found = self._groups.pop(workload, None)
         if found is None:
-            found = self._groups[workload] = Group(now)
-            self._renew(workload, found, {})
+            found = Group(now)
+            self._renew(workload, found)
+        self._groups[workload] = found
+        if len(self._groups) > MOST_GROUPS:
+            del self._groups[next(iter(self._groups))]
         found.asked_at = now
         return found
 
@@ -89,8 +95,8 @@ class Audience:
         if not self.stale:
             return []
         self.stale = False
-        made: Made = {}
-        return [name for name, group in self._groups.items() if self._renew(name, group, made)]
+        self._made = {}
+        return [name for name, group in self._groups.items() if self._renew(name, group)]
 
     def forget(self, now: float) -> None:
         """What is too long ago."""
@@ -105,11 +111,13 @@ class Audience:
 
     # -- working out
 
-    def _renew(self, workload: str, group: Group, made: Made) -> bool:
+    def _renew(self, workload: str, group: Group) -> bool:
         callers = self._callers(workload)
-        if callers not in made:  # workloads with the same callers share one text
+        made = self._made if not self.stale else {}
+        if callers not in made:
             made[callers] = self._encoded(callers)
         if made[callers] == group.body:
+            group.body = made[callers]
             return False
         group.body, group.changed = made[callers], self._table.next()
         return True

@@ -32,6 +32,8 @@ MOST_PER_POD: Final = 8
 """A sidecar has one question open; one that is being replaced, and hung-up ones not noticed yet, some more."""
 MOST_MADE: Final = 512
 """Different answers kept for those who ask the same."""
+MOST_MADE_BYTES: Final = 16 * 1024 * 1024
+"""In them."""
 
 Waiter = asyncio.Future[float]
 _CALLERS: Final = "@"
@@ -59,6 +61,7 @@ class Desk:
         self._held: Counter[str] = Counter()
         self._made: dict[tuple[tuple[str, ...], int | None, bytes | None], Answer] = {}
         self._made_of = -1
+        self._made_bytes = 0
         self._dirty = asyncio.Event()
         self._dirty_at = 0.0
         self._callers_at = 0.0
@@ -186,12 +189,14 @@ class Desk:
         group = self._audience.group(question.workload, self._now()) if question.workload else None
         news = group is not None and (since is None or group.changed > since)
         callers = group.body if group is not None and news else None
-        if self._made_of != self._table.number or len(self._made) >= MOST_MADE:
-            self._made, self._made_of = {}, self._table.number
+        full = len(self._made) >= MOST_MADE or self._made_bytes >= MOST_MADE_BYTES
+        if self._made_of != self._table.number or full:
+            self._made, self._made_of, self._made_bytes = {}, self._table.number, 0
         key = question.services, since, callers
         answer = self._made.get(key)
         if answer is None:
             answer = self._made[key] = self._make(question.services, since, callers)
+            self._made_bytes += len(answer.body)
         return answer
 
     def _make(self, services: tuple[str, ...], since: int | None, callers: bytes | None) -> Answer:

@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 from prometheus_client.registry import Collector
 
+from coordinator.callers.bodies import Bodies
 from coordinator.callers.identify import Identify, Refused, Who, refusal
 from coordinator.feed import question
 from coordinator.feed.answer import Answer
@@ -14,6 +15,7 @@ from coordinator.feed.audience import Audience
 from coordinator.feed.desk import Desk
 from coordinator.feed.metrics import Figures, Metrics
 from coordinator.feed.people import People
+from coordinator.feed.question import Question
 from coordinator.feed.table import Table
 from coordinator.feed.watching import Watching
 from coordinator.feed.world import World
@@ -40,6 +42,7 @@ class Feed:
         now: Callable[[], float] = clock.now,
     ) -> None:
         self._identify = identify
+        self._bodies = Bodies("the question", question.LARGEST_BYTES)
         self._table = Table()
         self._people = People()
         world = World(self._table, self._people)
@@ -93,15 +96,18 @@ class Feed:
 
     async def _endpoints(self, request: web.Request) -> web.StreamResponse:
         try:
-            body = await _body(request)
-            who = await self._identify.who(request, body)
-            asked = question.read(body)
-            who = who.claims(namespace=asked.namespace, workload=asked.workload)
+            asked, who = await self._read(request)  # its body is not to be kept while the answer waits
             answer = await self._desk.answer(asked, _pod(who), self._metrics.tell.observe)
         except Refused as refused:
             self._metrics.refused(refused.status)
             return refusal(refused)
         return self._response(request, answer)
+
+    async def _read(self, request: web.Request) -> tuple[Question, Who]:
+        body = await self._bodies.read(request)
+        who = await self._identify.who(request, body)
+        asked = question.read(body)
+        return asked, who.claims(namespace=asked.namespace, workload=asked.workload)
 
     def _response(self, request: web.Request, answer: Answer) -> web.Response:
         packed = answer.packed() if "gzip" in request.headers.get("Accept-Encoding", "") else None
@@ -119,14 +125,6 @@ class Feed:
             self._identify.tokens.reviews,
             self._watching.silent_s(),
         )
-
-
-async def _body(request: web.Request) -> bytes:
-    try:
-        return await request.clone(client_max_size=question.LARGEST_BYTES).read()
-    except web.HTTPRequestEntityTooLarge:
-        most = f"{question.LARGEST_BYTES} bytes"
-        raise Refused(413, f"the question is too large; allowed: at most {most}") from None
 
 
 def _pod(who: Who) -> str:

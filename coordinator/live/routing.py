@@ -9,8 +9,10 @@ from coordinator.policy.advice.epoch import Action, Epoch
 from coordinator.policy.advice.report import EndpointReport, Report, ServiceReport
 from dashboards.live import frame
 
-MOST_CELLS: Final = 20_000
-"""In a frame: a page of more is no page."""
+MOST_CELLS: Final = 3000
+"""In a frame, every second, of the loop that renews the Lease: these take 50 ms of it."""
+MOST_STANDINGS: Final = 500
+"""In a frame: those that matter most."""
 QUIET_S: Final = 15.0
 """A sidecar that has not reported for so long is shown as silent."""
 
@@ -54,13 +56,14 @@ def picture(
 
 
 def reputations(reports: Mapping[str, Report]) -> dict[str, frame.Standing]:
-    """What pods think of their callers."""
+    """What pods think of their callers: the punished and the worst."""
+    said = ((report.sidecar, each) for report in reports.values() for each in report.reputations)
+    worst = heapq.nsmallest(MOST_STANDINGS, said, key=lambda pair: (not pair[1].punished, pair[1].score))
     return {
-        f"{report.sidecar} {each.caller}": frame.Standing(
-            target=report.sidecar, caller=each.caller, score=each.score, punished=each.punished
+        f"{sidecar} {each.caller}": frame.Standing(
+            target=sidecar, caller=each.caller, score=each.score, punished=each.punished
         )
-        for report in reports.values()
-        for each in report.reputations
+        for sidecar, each in worst
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from coordinator.store.interface import Standing
 
 MOST: Final = 10_000
+"""Of more, a sixteenth of room is made."""
 KEPT_S: Final = 300.0
 """Longer than any punishment's forgiveness takes; then a caller nobody speaks of is unknown again."""
 _AHEAD_S: Final = 60.0
@@ -38,14 +39,17 @@ class Gossip:
             before = self._known.get(pair)
             if before is None or (before.at, -before.score) < (said.at, -said.score):
                 self._known[pair] = said
-        self.forget(wall_s)
+        if len(self._known) > MOST:  # only then: every report comes here, and to look through all is dear
+            self.forget(wall_s)
 
     def forget(self, wall_s: float) -> None:
         """What is old, and what is too much."""
         since = wall_s - KEPT_S
         kept = {pair: said for pair, said in self._known.items() if said.at >= since}
         if len(kept) > MOST:
-            newest = sorted(kept, key=lambda pair: (-kept[pair].at, pair))[:MOST]
+            newest = sorted(kept, key=lambda pair: (-kept[pair].at, pair))[
+                : MOST - MOST // 16
+            ]  # not again at once
             kept = {pair: kept[pair] for pair in newest}
         self._known = kept
 

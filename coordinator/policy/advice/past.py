@@ -11,6 +11,8 @@ KEPT: Final = 16
 _HALF_LIVES: Final = 8.0
 """An endpoint without a sample for so long is forgotten."""
 
+_SOONEST_S: Final = 1e-6
+"""No answer takes less; figures near the least there is divide to nonsense."""
 _OLD: Final = 0.67
 """Of a usual mix, from one epoch to the next: about three epochs count."""
 
@@ -53,7 +55,7 @@ class Past:
         for address, seen in arrivals.items():
             if seen.latency_s is not None and seen.latency_s > 0 and seen.load_per_s > 0:
                 kept = endpoints.setdefault(address, deque(maxlen=KEPT))
-                kept.append((now, seen.load_per_s, seen.latency_s))
+                kept.append((now, seen.load_per_s, max(seen.latency_s, _SOONEST_S)))
         if not endpoints:
             del self._samples[service]
 

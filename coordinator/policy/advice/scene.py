@@ -14,20 +14,21 @@ _NO_RATE: Final = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A sidecar's word on one service. `counted_per_s`: its rate, as far as it is believed."""
+    """A sidecar's word on one service. `counted_per_s`: its rate, as far as it is believed; `believed`: the
+    part of it, and so of what goes to each endpoint."""
 
     sidecar: str
     report: Report
     service: ServiceReport
     counted_per_s: float
+    believed: float
     seen: Mapping[str, EndpointReport]
     """By address."""
 
     def flow(self, address: str) -> float:
         """Requests per second that it sends there."""
         found = self.seen.get(address)
-        total = self.service.rate_per_s
-        return self.counted_per_s * found.rate_per_s / total if found is not None and total > 0 else 0.0
+        return found.rate_per_s * self.believed if found is not None else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def _callers(reports: Sequence[tuple[Report, ServiceReport]], config: AdviceConf
             report,
             service,
             min(rate, most),
+            min(most / rate, 1.0) if rate > 0 else 0.0,
             {endpoint.address: endpoint for endpoint in service.endpoints},
         )
         for (report, service), rate in zip(reports, rates, strict=True)

@@ -55,15 +55,15 @@ def solve(
     rng: np.random.Generator,
 ) -> Advised:
     """Raises nothing: a game that cannot be solved is one whose players hear nothing."""
-    why = hindrance(scene, players, config)
-    seconds = curves.of(scene, past, _foreign(scene, players), config, now) if not why else []
-    if not why and not seconds:
-        why = "nobody has measured a latency yet"
-    if not why and past.depth(scene.service) < config.least_samples:
-        why = f"its endpoints have been seen for less than {config.least_samples} epochs"
-    if why:
+    if why := hindrance(scene, players, config):
         return nothing(why, len(players), len(scene.endpoints))
     try:
+        seconds = curves.of(scene, past, _foreign(scene, players), config, now)
+        if not seconds:
+            return nothing("nobody has measured a latency yet", len(players), len(scene.endpoints))
+        if past.depth(scene.service) < config.least_samples:
+            why = f"its endpoints have been seen for less than {config.least_samples} epochs"
+            return nothing(why, len(players), len(scene.endpoints))
         return _solved(scene, players, seconds, past, config, rng)
     except pool.Infeasible as error:
         return nothing(f"infeasible: {error}"[:300], len(players), len(scene.endpoints))

@@ -126,7 +126,7 @@ async def test_who_is_refused_is_told_why_and_when_to_come_again(status):
 @pytest.mark.parametrize(
     "proof",
     [
-        Who("other", "", "", "token"),
+        Who("other", "", "gw-0", "token"),
         Who("default", "", "gw-9", "token"),
         Who("default", "default/else", "", "key"),
     ],
@@ -373,3 +373,48 @@ async def _outcome(made, version):
         return (await made.report("gw-0", version, 60.0))[0]
     except (aiohttp.ClientError, asyncio.CancelledError, RuntimeError):
         return "hung up"
+
+
+async def test_a_token_of_an_account_alone_reads_nobodys_column():
+    async with house() as made:
+        await made.report("gw-0")
+        made.doorman.proof = Who("default", "", "", "token")
+        status, told = await made.report("gw-0")
+        assert status == 403
+        assert "names its pod" in told["detail"]
+        async with made.session.get(
+            made.url, params={"workload": "default/gateway", "pod": "gw-0"}
+        ) as answer:
+            assert answer.status == 403
+
+
+async def test_a_pod_that_asks_without_end_is_slowed_down_before_its_nonsense_is_read(monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        rooms.question, "report", lambda body: (read.append(1), refuse(Refused(400, "nonsense")))
+    )
+    async with house() as made:
+        made.doorman.proof = Who("default", "", "gw-0", "token")
+        statuses = [(await made.report("gw-0"))[0] for _ in range(int(BURST) + 3)]
+        assert statuses == [400] * int(BURST) + [429] * 3
+        assert len(read) == BURST
+
+
+def refuse(refused):
+    raise refused
+
+
+async def test_who_takes_nothing_of_a_stream_is_hung_up_on(monkeypatch):
+    monkeypatch.setattr(rooms, "STUCK_S", 0.05)
+    monkeypatch.setattr(rooms, "PING_S", 0.0)
+    monkeypatch.setattr(rooms, "MOST_HELD", 1)
+    monkeypatch.setattr(rooms.answer, "told", lambda board, sidecar: b"x" * 16_000_000)
+    async with house() as made:
+        follow = {"workload": "default/gateway", "pod": "gw-0"}
+        async with made.session.get(made.url, params=follow) as stuck:
+            assert stuck.status == 200
+            async with made.session.get(made.url, params=follow) as one_too_many:
+                assert one_too_many.status == 503
+            async with asyncio.timeout(10):
+                while made.room._streams:
+                    await asyncio.sleep(0.005)

@@ -158,3 +158,9 @@ def test_a_question_that_contradicts_its_proof_is_forbidden(who: Who, said: dict
 )
 def test_people_and_nodes_are_no_pods(username: str) -> None:
     assert of_account(username, "") is None
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "Via"])
+async def test_who_a_proxy_on_this_host_speaks_for_is_not_known(served: House, header: str) -> None:
+    assert (await served.asked(BODY, {header: "203.0.113.7"}))[0] == 401
+    assert (await served.asked(BODY, {header: "203.0.113.7"} | token(served)))[0] == 200

@@ -195,3 +195,9 @@ def test_a_token_that_does_not_say_when_it_ends_is_taken_by_the_reviews_word(tok
 
 def test_a_refusal_never_stands_in_for_a_review() -> None:
     assert not Verdict(Refused(401, "x"), 0.0, float("inf")).stands(0.0)
+
+
+async def test_a_token_that_has_ended_is_not_worth_a_review_for_each_who_shows_it(desk: Desk) -> None:
+    token = desk.issue(expires_s=-1)
+    await asyncio.gather(*(desk.refused(token) for _ in range(50)))
+    assert desk.reviews() == 1

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
+from coordinator.feed import audience as module
 from coordinator.feed.audience import IDLE_S, REMEMBER_S, Audience
 from coordinator.feed.people import People
 from coordinator.feed.table import Table
@@ -157,3 +158,23 @@ def test_a_pod_without_a_sidecar_is_its_deployment() -> None:
 @pytest.mark.parametrize("nonsense", [{}, {"status": {"podIP": "x"}}, {"status": {"podIPs": [{}]}}])
 def test_a_pod_that_says_nothing_of_use_has_no_address(nonsense: dict[str, Any]) -> None:
     assert identities.read(nonsense).ips == ()
+
+
+def test_names_that_are_made_up_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_GROUPS", 100)
+    town = Town(small=200)
+    for n in range(50):
+        town.comes(f"gateway-{n}", f"gateway-{n}", f"10.1.0.{n}")
+    town.audience.news()
+    groups = [town.audience.group(f"default/made-up-{n}", float(n)) for n in range(1000)]
+    assert len({id(group.body) for group in groups}) == 1, "one text for all"
+    assert repr(town.audience).startswith("Audience(100 workloads")
+    assert town.audience.group("default/made-up-999", 1000.0) is groups[-1], "who asked last is kept"
+
+
+def test_workloads_with_the_same_callers_share_one_text_whoever_came_first() -> None:
+    town = Town(small=200)
+    town.comes("gateway-0", "gateway", "10.1.0.1")
+    groups = [town.audience.group(f"default/w{n}", 0.0) for n in range(3)]
+    town.audience.news()
+    assert len({id(group.body) for group in groups}) == 1

@@ -241,3 +241,16 @@ async def test_it_can_be_switched_off() -> None:
         coordinator = Coordinator(read([], settings).settings, Access(url=api.url), dry_run=True)
         assert "feed" not in coordinator._rooms
         await coordinator.close()
+
+
+async def test_answers_kept_for_others_have_an_end_in_bytes_too(
+    served: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_MADE_BYTES", 1000)
+    desk = served.feed._desk
+    for n in range(40):
+        await served.ask("bus.default", f"other-{n}.default")
+        assert sum(len(answer.body) for answer in desk._made.values()) < 2000
+    kept = dict(desk._made)
+    await served.ask("bus.default", "other-39.default")
+    assert desk._made == kept, "who asks the same gets the same"

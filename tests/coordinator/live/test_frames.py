@@ -233,3 +233,14 @@ def test_a_resize_is_news_with_both_amounts_and_the_reason() -> None:
         ("applied", "shop/a: 200m → 250m, demand 0.90 × budget 2", "good"),
         ("failure", "defect", "bad"),
     ]
+
+
+def test_of_too_many_standings_the_punished_and_the_worst_are_shown() -> None:
+    many = tuple(Reputation(caller=f"default/c{n}", score=0.5) for n in range(250))
+    reports = {f"default/p{n}": dataclasses.replace(report(f"p{n}"), reputations=many) for n in range(4)}
+    bad = Reputation(caller="default/bad", score=0.9, punished=True)
+    low = Reputation(caller="default/low", score=0.1)
+    reports["default/p9"] = dataclasses.replace(report("p9"), reputations=(*many, low, bad))
+    shown = routing.reputations(reports)
+    assert len(shown) == routing.MOST_STANDINGS
+    assert [each.caller for each in shown.values()][:2] == ["default/bad", "default/low"]

@@ -283,3 +283,41 @@ def test_configuration_names_all_its_mistakes():
 def test_hundreds_of_services_of_nobody_are_not_all_told_of():
     made = [report(f"p{j}", [endpoint(0)], service=f"s{j}.default:80") for j in range(300)]
     assert len(advised(made).games) == 256
+
+
+@pytest.mark.parametrize("said", [0.0, 1e-300, 1e-6, 1e5])
+def test_what_is_said_of_the_whole_cannot_contradict_its_parts(said):
+    """The rate of a service is the sum of what goes to its endpoints, whatever is said of it beside."""
+    usual = advised(simple(5))
+    liar = dataclasses.replace(simple(5)[0].services[0], rate_per_s=said)
+    lied = advised([dataclasses.replace(simple(5)[0], services=(liar,)), *simple(5)[1:]])
+    assert lied.games[SERVICE] == usual.games[SERVICE]
+    assert lied.columns == usual.columns
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("latency", [5e-324, 1e-300, 1e-9, 3600.0])
+@pytest.mark.parametrize("rate", [1e-300, 0.2, 3e4])
+def test_absurd_figures_are_calculated_with_and_cost_nobody_the_epoch(latency, rate):
+    adviser = Adviser(AdviceConfig(least_samples=1))
+    odd = [report(f"odd-{i}", [endpoint(k, rate, latency) for k in range(3)]) for i in range(3)]
+    usual = [report(f"b-{i}", [endpoint(k) for k in range(3)], service="tram.default:80") for i in range(3)]
+    with np.errstate(all="raise", under="ignore"):
+        for now in (0.0, 10.0, 20.0):
+            epoch = advised([*odd, *usual], now, adviser=adviser)
+    assert "defect" not in epoch.games[SERVICE].infeasible
+    assert not epoch.games["tram.default:80"].infeasible
+
+
+def test_curves_that_fail_cost_that_service_only(monkeypatch):
+    def broken(scene, *rest):
+        if scene.service == SERVICE:
+            raise FloatingPointError
+        return curves(scene, *rest)
+
+    curves = solving.curves.of
+    monkeypatch.setattr(solving.curves, "of", broken)
+    usual = [report(f"b-{i}", [endpoint(k) for k in range(3)], service="tram.default:80") for i in range(3)]
+    epoch = advised([*simple(), *usual])
+    assert "defect" in epoch.games[SERVICE].infeasible
+    assert set(epoch.columns) == {each.sidecar for each in usual}

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coordinator.policy.advice import report as module
 from coordinator.policy.advice.report import MOST_ENDPOINTS, MOST_SERVICES, read
 from tests.coordinator.policy.reports import endpoint, question, report
 
@@ -150,3 +151,10 @@ def test_nor_inside_a_service(plain):
     except ValueError:
         return
     assert all(0 <= each.rate_per_s <= 1e5 for each in found.services)
+
+
+def test_a_report_of_too_many_endpoints_is_refused_before_each_is_looked_at(monkeypatch):
+    monkeypatch.setattr(module, "_endpoint", lambda reader: pytest.fail("it is not worth it"))
+    services = [{"service": f"s{n}.default:80", "endpoints": [{}] * 512} for n in range(128)]
+    with pytest.raises(ValueError, match="65536 endpoints in all; allowed: at most 4096"):
+        read({"namespace": "default", "workload": "default/gateway", "pod": "gw-0", "services": services})

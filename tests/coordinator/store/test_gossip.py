@@ -74,3 +74,15 @@ def test_a_word_survives_being_written_down(word):
 def test_what_is_no_word_is_a_value_error(found):
     with pytest.raises(ValueError, match="no standing"):
         gossip.of_plain(("a/x", "a/y"), found)
+
+
+def test_looking_through_all_of_them_is_not_every_reports_price(monkeypatch):
+    looks = []
+    whole = Gossip.forget
+    monkeypatch.setattr(gossip, "MOST", 64)
+    monkeypatch.setattr(Gossip, "forget", lambda self, wall_s: (looks.append(1), whole(self, wall_s)))
+    known = Gossip()
+    for i in range(640):
+        known.hear([said(0.5, 100 + i / 10, caller=f"default/c{i}")], 164.0)
+        assert len(known) <= 64
+    assert len(looks) < 640 / 4
