@@ -1,6 +1,7 @@
 """The epoch in force, its version, and who waits for the next."""
 
 import asyncio
+import random
 import secrets
 from typing import Final
 
@@ -8,6 +9,8 @@ from coordinator.policy.advice.epoch import Actions, Epoch
 from sidecar import clock
 
 LONGEST_WAIT_S: Final = 60.0
+ANSWERS_PER_S: Final = 1000.0
+"""Of those that wait, once there is an epoch: a thousand answers of 30 kB in one turn are a burst of memory."""
 
 
 class Board:
@@ -20,6 +23,8 @@ class Board:
         self.version = f"{self._life}.0"
         self.held = 0
         """Questions and streams that wait."""
+        self._apart_s = 0.0
+        self._rng = random.Random()  # noqa: S311  jitter
 
     def __repr__(self) -> str:
         return f"Board({self.version}, {self.held} wait)"
@@ -38,6 +43,7 @@ class Board:
     def publish(self, version: str, epoch: Epoch) -> None:
         """In place of the last; whoever waits is told."""
         self.version, self._epoch = version, epoch
+        self._apart_s = min(1.0, self.held / ANSWERS_PER_S)
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -57,6 +63,7 @@ class Board:
             async with asyncio.timeout(min(wait_s, LONGEST_WAIT_S)):
                 while self.version == version:
                     await self._changed.wait()
+                    await asyncio.sleep(self._apart_s * self._rng.random())
         except TimeoutError:
             return self.version != version
         finally:
