@@ -3,7 +3,8 @@
 A column says for each slot which shares this sidecar's requests should have: one side of a correlated equilibrium,
 the other sides of which nobody here knows. Nothing in it is believed: an endpoint that is not fit, or takes more than
 `advice_veto` times as long as the quickest at this instant, is not taken, whoever recommends it; and the advice as a
-whole is obeyed only while it is not regretted (`obedience`), by an eighth of the requests at first.
+whole is obeyed only while it is not regretted (`obedience`), by an eighth of the requests at first, and by fewer
+where they would crowd on few endpoints.
 """
 
 import math
@@ -21,12 +22,21 @@ COMPARED: Final = 0.03125
 COMPARED_FIRST: Final = 0.125
 """The same while trust grows: whether it may has to be known soon."""
 FIRST: Final = 0.125
-"""Part of the requests that follow when trust begins: if all were told the same, that is how many arrive there."""
+"""Part of the requests that follow when trust begins, at most."""
+UNEARNED: Final = 1.0
+"""Before anything answers, an action may add this much, relatively, to what its endpoints have from us. All who are
+told may be told the same: then it is what is added to the load of each."""
+INHERITED: Final = 4.0
+"""The same for what is new in an action that inherits trust: honest ones change with every epoch."""
+LEAST_MIX: Final = 0.25
+"""Of an even share: what an endpoint has from us is never thought to be less."""
 GROWS_AFTER: Final = 16.0
+GROWS_AFTER_LEAST: Final = 4.0
 GROWS_AFTER_S: Final = 1.0
-"""Requests that followed, and time, after which that part doubles; it is halved while there is regret."""
-ALIKE: Final = 0.5
-"""Total variation between two actions up to which the one has the trust that the other has earned."""
+"""Requests that followed (fewer while that part is below `FIRST`: less is at stake), and time, after which that part
+doubles; it is halved while there is regret."""
+MORE: Final = 1.25
+"""Trust is inherited by an action that crowds on its endpoints at most so many times as much as the one before."""
 MOST_ACTIONS: Final = 64
 """Distinct ones that are remembered."""
 MOST_VETOED: Final = 0.5
@@ -73,6 +83,7 @@ class Advice:
         self._veto = veto
         self._rng = rng
         self._shares: list[float] = []  # in the order of the endpoints
+        self._mix: list[float] = []  # our own, the same
         self._places: list[int] = []  # of those with a share
         self._unknown = 0.0
         self._addresses: list[str] = []
@@ -81,7 +92,8 @@ class Advice:
         self._looked_at = -math.inf
         self._taken = 0.0
         self._vetoed = 0.0
-        self._known: dict[str, float] = {}  # the action followed last, whose trust an action much like it has
+        self._known: dict[str, float] = {}  # the action before, whose trust the next may inherit
+        self._crowds = 0.0  # how much that one adds to its endpoints
         self._begins = True  # trust is new
         self._tried = 0.0  # requests that followed since that part has grown
         self._grown_at = -math.inf
@@ -98,8 +110,9 @@ class Advice:
 
     # -- a tick
 
-    def look(self, addresses: list[str], now: float) -> None:
-        """Find the action of this instant, and judge what is known of it."""
+    def look(self, addresses: list[str], mix: list[float], now: float) -> None:
+        """Find the action of this instant, and judge what is known of it. `mix`: our own shares."""
+        self._mix = mix
         elapsed = min(1.0, max(0.0, now - self._looked_at)) if self._looked_at > -math.inf else 0.0
         self._looked_at = now
         if self.action:
@@ -154,15 +167,29 @@ class Advice:
         """The memory of this action, the oldest making room."""
         key = ";".join([f"{address}={action[address]:.3f}" for address in sorted(action)])
         trial = self.trials.pop(key, None)
+        crowds = self._adds({})
         if trial is None:
             trial = Trial(ACTION_S)
-            trial.part = self.trial.part if _apart(action, self._known) <= ALIKE else FIRST
+            trial.first = trial.part = min(FIRST, _bound(UNEARNED, crowds))
+            if crowds <= MORE * self._crowds:
+                inherited = min(self.trial.part, _bound(INHERITED, self._adds(self._known)))
+                trial.part = max(trial.first, inherited)
             if len(self.trials) >= MOST_ACTIONS:
                 del self.trials[next(iter(self.trials))]
         self.trials[key] = trial
         if trial is not self.trial:
             self._grown_at, self._tried = now, 0.0
-        self.trial, self._known = trial, action
+        self.trial, self._known, self._crowds = trial, action, crowds
+
+    def _adds(self, known: dict[str, float]) -> float:
+        """How many times what an advised endpoint has from us is added to it by what is not known already."""
+        least = LEAST_MIX / len(self._shares)
+        added = 0.0
+        for place in self._places:
+            share = self._shares[place]
+            new = max(0.0, share - known.get(self._addresses[place], 0.0))
+            added += share * new / max(least, self._mix[place])
+        return added
 
     def _judge(self, now: float) -> None:
         """Obey, until it is regretted; then not, for a while."""
@@ -172,7 +199,7 @@ class Advice:
                 return
         if not self.obeys:
             self._trust(now)
-        elif now - self._grown_at >= GROWS_AFTER_S and self._tried >= GROWS_AFTER:
+        elif now - self._grown_at >= GROWS_AFTER_S and self._tried >= self._grows_after():
             self._grow(now)
         useless = self._taken >= LEAST_TAKEN and self._vetoed > MOST_VETOED * self._taken
         if useless or self.everything.regretted(self._tolerance):
@@ -185,8 +212,11 @@ class Advice:
         self.why = "obeyed"
         if self._begins:
             self._begins = False
-            self.trial.part = FIRST
+            self.trial.part = self.trial.first
             self._grown_at, self._tried = now, 0.0
+
+    def _grows_after(self) -> float:
+        return max(GROWS_AFTER_LEAST, GROWS_AFTER * min(1.0, self.trial.part / FIRST))
 
     def _grow(self, now: float) -> None:
         """More follow while nothing speaks against it, fewer while it does, though that may be luck."""
@@ -194,7 +224,9 @@ class Advice:
         worst = max(self.trial.regret(), self.everything.regret())
         before = self.trial.part
         self.trial.part = (
-            min(1.0 - COMPARED, 2.0 * before) if worst <= self._tolerance else max(FIRST, before / 2.0)
+            min(1.0 - COMPARED, 2.0 * before)
+            if worst <= self._tolerance
+            else max(self.trial.first, before / 2.0)
         )
         if self.trial.part != before:
             self.everything.follow_anew()  # what half as many cost says nothing about twice as many
@@ -210,7 +242,7 @@ class Advice:
         self.trial.begin()
         self.everything.begin()
         for each in self.trials.values():
-            each.part = FIRST
+            each.part = each.first
         self._taken = self._vetoed = 0.0
         self._begins = True
         self.obeys = False
@@ -288,10 +320,9 @@ class Advice:
             self.followed += 1
 
 
-def _apart(one: dict[str, float], other: dict[str, float]) -> float:
-    """Total variation: the share of requests that would have to move."""
-    both = one.keys() | other.keys()
-    return 0.5 * sum([abs(one.get(address, 0.0) - other.get(address, 0.0)) for address in both])
+def _bound(most: float, added: float) -> float:
+    """The part of our requests that may follow: if everybody is told the same, no more than `most` is added."""
+    return most / max(added, most)
 
 
 def _late(standing: Standing, now: float) -> bool:

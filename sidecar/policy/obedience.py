@@ -76,11 +76,11 @@ class Arm:
 class Trial:
     """One advice against our own mix."""
 
-    __slots__ = ("_memory_s", "followed", "own", "part", "trust")
+    __slots__ = ("_memory_s", "first", "followed", "own", "part", "trust")
 
     def __init__(self, memory_s: float) -> None:
         self._memory_s = memory_s
-        self.part = 0.0  # of the requests follows
+        self.first = self.part = 0.0  # of the requests follows: while trust is new, and now
         self.followed = Arm()
         self.own = Arm()
         self.trust = Trust()

@@ -92,7 +92,7 @@ class Router(Book):
         self._consult(self.advice, now)
 
     def _consult(self, advice: Advice, now: float) -> None:
-        advice.look([standing.address for standing in self.roster.playing], now)
+        advice.look([standing.address for standing in self.roster.playing], self.mix, now)
 
     # -- pick
 

@@ -288,6 +288,69 @@ def test_trust_belongs_to_what_it_was_earned_with() -> None:
     assert sum(t.reason == "advice" for t in play(router, 1.0, start=12.0)) > 80
 
 
+POD = [f"10.0.1.{n}:8080" for n in range(50)]
+
+
+def part_of(router: Router) -> float:
+    """Of the requests that follow, now."""
+    assert router.advice is not None
+    return router.advice.trial.part
+
+
+@pytest.mark.parametrize(
+    ("told_to", "most"), [(1, advice.UNEARNED / 50), (5, 5 * advice.UNEARNED / 50), (25, advice.FIRST)]
+)
+def test_what_all_are_told_at_first_adds_only_so_much_to_an_endpoints_load(told_to: int, most: float) -> None:
+    """All on one of fifty is the worst lie: if everybody hears it, as much as it had is added there."""
+    router = router_of(addresses=tuple(POD))
+    router.advise(always(dict.fromkeys(POD[:told_to], 1 / told_to)), 0.0)
+    assert part_of(router) == pytest.approx(most)
+
+
+def test_an_endpoint_that_has_little_from_us_gets_little_at_first() -> None:
+    router = router_of(addresses=tuple(POD))
+    play(router, 60.0, took={POD[0]: 0.030})
+    router.advise(always({POD[0]: 1.0}), 60.0)
+    slow = part_of(router)
+    router.advise(always({POD[1]: 1.0}, epoch=2), 60.0)
+    assert slow < part_of(router) < advice.FIRST
+    assert slow >= advice.UNEARNED * advice.LEAST_MIX / 50
+
+
+def test_small_beginnings_grow_as_fast() -> None:
+    """Fewer answers are waited for while less is at stake."""
+    router = router_of(addresses=tuple(POD))
+    router.advise(always(dict.fromkeys(POD[:3], 1 / 3)), 0.0)
+    assert part_of(router) < advice.FIRST
+    play(router, 15.0)
+    assert part_of(router) == 1.0 - advice.COMPARED
+
+
+def test_trust_passes_on_to_what_crowds_no_more() -> None:
+    """Another block of as many endpoints goes on, at first with less; all on one endpoint starts again."""
+    router = router_of(addresses=tuple(POD))
+    router.advise(always(dict.fromkeys(POD[:6], 1 / 6)), 0.0)
+    play(router, 15.0)
+    router.advise(always(dict.fromkeys(POD[5:11], 1 / 6), epoch=2), 15.0)
+    assert advice.FIRST < part_of(router) < 1.0 - advice.COMPARED
+    router.advise(always({POD[20]: 1.0}, epoch=3), 15.1)
+    assert part_of(router) < 2 * advice.UNEARNED / 50
+
+
+def test_a_lie_does_not_hide_in_what_has_earned_trust() -> None:
+    """A quarter more to one endpoint, from everybody, is much for it, however well known the rest is."""
+    router = router_of(addresses=tuple(POD))
+    honest = dict.fromkeys(POD[:6], 1 / 6)
+    router.advise(always(honest), 0.0)
+    play(router, 15.0)
+    nearly = dict.fromkeys(POD[:6], 0.95 / 6) | {POD[6]: 0.05}
+    router.advise(always(nearly, epoch=2), 15.0)
+    assert part_of(router) == 1.0 - advice.COMPARED
+    herded = {address: 0.6 * share for address, share in honest.items()} | {POD[7]: 0.4}
+    router.advise(always(herded, epoch=3), 15.1)
+    assert part_of(router) < 0.6
+
+
 def test_no_endpoint_gets_more_than_its_most() -> None:
     router = router_of()
     router.advise(always({A: 1.0}), 0.0)
