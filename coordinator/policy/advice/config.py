@@ -52,6 +52,9 @@ class AdviceConfig:
     """No endpoint gets more than so many times the load it has, or half the mean of all, in one epoch."""
     surprise: float = 1.2
     """Where the mean latency comes out above so many times what was expected, the next steps are half as long."""
+    stay: float = 0.04
+    """Advice stays as it is while that is dearer than the best of the new by no more than this: sidecars know what they
+    were told, trust it, and what they have in flight there still means something."""
     far: float = 0.03
     """A rung that costs so much more than the best one, relatively, is given up for a mixture that does not."""
     block_worth: float = 0.05

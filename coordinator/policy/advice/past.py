@@ -27,6 +27,8 @@ class Past:
         self._half_life_s = half_life_s
         self._samples: dict[str, dict[str, deque[Sample]]] = {}
         self._mixes: dict[str, dict[str, dict[str, float]]] = {}
+        self.told: dict[str, Mapping[str, Mapping[str, float]]] = {}
+        """By service: what every player was told for each slot of the last epoch; nothing where slots differed."""
         self.workers: dict[str, float] = {}
         """By service: how many requests an endpoint serves at a time, as the last fit had it."""
         self.expected_s: dict[str, float] = {}
@@ -46,7 +48,7 @@ class Past:
             if not endpoints:
                 del self._samples[service]
                 self._mixes.pop(service, None)
-                for memory in (self.workers, self.expected_s, self.caution):
+                for memory in (self.workers, self.expected_s, self.caution, self.told):
                     memory.pop(service, None)
 
     def add(self, service: str, arrivals: Mapping[str, Arrivals], now: float) -> None:

@@ -16,8 +16,10 @@ from coordinator.policy.advice.epoch import Actions, Solved
 from coordinator.policy.advice.past import Past
 from coordinator.policy.advice.players import Player
 from coordinator.policy.advice.scene import Scene
-from coordinator.policy.advice.vectors import Profile, Proposal
+from coordinator.policy.advice.vectors import Profile, Proposal, Vector
 
+_LEFT: Final = 0.5
+"""Of what a player was told, at least, for it to go on with it."""
 _BLOCKS: Final = 0.6
 """Of what a mixture recommends must be blocks."""
 
@@ -82,7 +84,7 @@ def _solved(
     players = _usual(scene, players, past)
     caution = past.surprised(scene.service, scene.mean_s, config.surprise)
     rungs = vectors.ladder(players, seconds, 1.0 + (config.growth - 1.0) * caution)
-    proposal = vectors.proposed(players, rungs, config.most_vectors)
+    proposal = vectors.proposed(players, rungs, config.most_vectors, _before(scene, players, past))
     groups = [
         Group(player.name, player.rate_per_s, rows)
         for player, rows in zip(players, proposal.rows, strict=True)
@@ -92,6 +94,7 @@ def _solved(
     found = _equilibrium(game, proposal, config, rng)
     past.expected_s[scene.service] = found.total / rate
     play = columns.drawn(found.profiles, found.probabilities, columns.slots(config), rng)
+    _remember(scene, players, proposal, play, past)
     best = min(found.optimum, *(game.total(rung) for rung in proposal.rungs))
     solved = Solved(
         gap_s=found.gap_s,
@@ -102,6 +105,39 @@ def _solved(
         coarse=found.coarse,
     )
     return Advised(solved, columns.told(players, proposal.rows, play, scene.endpoints))
+
+
+def _before(scene: Scene, players: list[Player], past: Past) -> list[Vector] | None:
+    """What each was told last, over the endpoints that are still to be had; None where somebody was not, or hardly
+    anything is left of it."""
+    told = past.told.get(scene.service, {})
+    places = {address: place for place, address in enumerate(scene.endpoints)}
+    found = []
+    for player in players:
+        row = np.zeros(len(places))
+        for address, share in told.get(player.name, {}).items():
+            if address in places and player.allowed[places[address]]:
+                row[places[address]] = share
+        left = float(row.sum())
+        if left < _LEFT:
+            return None
+        found.append(row / left)
+    return found
+
+
+def _remember(scene: Scene, players: list[Player], proposal: Proposal, play: Profile, past: Past) -> None:
+    """What all are told now, if it is the same in every slot."""
+    past.told.pop(scene.service, None)
+    if bool((play == play[0]).all()):
+        past.told[scene.service] = {
+            player.name: {
+                scene.endpoints[place]: float(row[place]) for place in np.flatnonzero(row > 0.0).tolist()
+            }
+            for player, row in (
+                (player, rows[number])
+                for player, rows, number in zip(players, proposal.rows, play[0].tolist(), strict=True)
+            )
+        }
 
 
 def _usual(scene: Scene, players: list[Player], past: Past) -> list[Player]:
@@ -120,13 +156,17 @@ def _usual(scene: Scene, players: list[Player], past: Past) -> list[Player]:
 def _equilibrium(
     game: CongestionGame, proposal: Proposal, config: AdviceConfig, rng: np.random.Generator
 ) -> Correlated:
-    """The cheapest rung of the ladder that everybody obeys; a mixture where that is much better, or there is none.
+    """What all were told already while that is about as good; else the cheapest rung of the ladder that everybody
+    obeys; a mixture where that is much better, or there is none.
 
     A rung is an equilibrium of the whole game, certified: all take their blocks of the same loads. A mixture may come
     nearer to the optimum, but is taken only if it, too, tells players their blocks (in the fluid game what they do
     alone may be as good, and in queues it is not). Raises Infeasible.
     """
     totals = [game.total(rung) for rung in proposal.rungs]
+    kept = _kept(game, proposal, min(totals), config)
+    if kept is not None:
+        return kept
     rung = _rung(game, proposal.rungs, totals, config.slack)
     if rung is not None and rung.total <= (1.0 + config.far) * min(totals):
         return rung
@@ -147,6 +187,23 @@ def _equilibrium(
         return mixed
     better = mixed.total < (1.0 - 0.5 * config.far) * rung.total and not mixed.coarse
     return mixed if better and _in_blocks(mixed, proposal) >= _BLOCKS else rung
+
+
+def _kept(game: CongestionGame, proposal: Proposal, best: float, config: AdviceConfig) -> Correlated | None:
+    """What all were told last, but for those who would gain by another vector now: they take it, one by one, the one
+    with the most to gain first. None where that is not about as good as the best of the new."""
+    if proposal.kept is None:
+        return None
+    profile, slack_s = proposal.kept.copy(), config.slack * best / float(game.rates.sum())
+    for _ in range(len(profile)):
+        costs = game.deviations(profile)
+        gains = [float(each[at] - each.min()) for each, at in zip(costs, profile.tolist(), strict=True)]
+        most = int(np.argmax(gains))
+        if gains[most] <= 0.95 * slack_s:
+            break
+        profile[most] = int(np.argmin(costs[most]))
+    total = game.total(profile)
+    return _rung(game, [profile], [total], config.slack) if total <= (1.0 + config.stay) * best else None
 
 
 def _rung(

@@ -55,14 +55,17 @@ def ladder(players: Sequence[Player], curves: Sequence[AnyCurve], growth: float)
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """`rows`: per player (m ≤ 16, K), the first what it does alone. `rungs`: for each of `RUNGS` the profile, (n,), in
-    which everybody takes its block of that rung's loads."""
+    which everybody takes its block of that rung's loads; `kept`: that in which all go on with what they were told."""
 
     rows: list[Vector]
     rungs: list[Profile]
+    kept: Profile | None = None
 
 
-def proposed(players: Sequence[Player], rungs: Ladder, most: int) -> Proposal:
-    """Rows sum to 1, over endpoints their player may use."""
+def proposed(
+    players: Sequence[Player], rungs: Ladder, most: int, before: Sequence[Vector] | None = None
+) -> Proposal:
+    """Rows sum to 1, over endpoints their player may use. `before`: what each was told last, (n, K)."""
     rates = np.array([player.rate_per_s for player in players])
     present = np.array([player.present for player in players])
     ideas = [
@@ -71,12 +74,16 @@ def proposed(players: Sequence[Player], rungs: Ladder, most: int) -> Proposal:
             blocks.blocks(load, seconds, rates)
             for load, seconds in zip(rungs.loads, rungs.seconds, strict=True)
         ),
+        *([np.array(before)] if before is not None else ()),
         np.full(present.shape, 1.0 / present.shape[1]),
     ][:most]
     mine = [_distinct([_within(idea[who], player) for idea in ideas]) for who, player in enumerate(players)]
     places = np.array([place for _, place in mine], dtype=np.intp)
+    blocked = min(len(RUNGS), len(ideas) - 1)
     return Proposal(
-        [rows for rows, _ in mine], [places[:, 1 + rung] for rung in range(min(len(RUNGS), len(ideas) - 1))]
+        [rows for rows, _ in mine],
+        [places[:, 1 + rung] for rung in range(blocked)],
+        places[:, 1 + blocked] if before is not None and len(ideas) > 1 + blocked else None,
     )
 
 

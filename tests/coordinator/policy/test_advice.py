@@ -93,6 +93,63 @@ def test_following_it_costs_less_than_even_shares_and_comes_near_the_optimum(wor
     assert pods.mean_s < 1.05 * best
 
 
+def _settled(sidecars=16):
+    """Pods and an adviser whose advice has been followed until it changed no more."""
+    speeds = [0.3, 0.6, 1.0, 1.0, 1.5] * 2
+    pods = Pods(
+        [0.01 / speed for speed in speeds], 4.0, sidecars, 0.6 * sum(4.0 * each / 0.01 for each in speeds)
+    )
+    adviser = Adviser(AdviceConfig(least_samples=1))
+    for number in range(15):
+        epoch = advised(pods.reports(), 10.0 * number, adviser=adviser)
+        pods.follow(epoch.columns)
+    return pods, adviser, epoch
+
+
+def _actions(epoch):
+    return {sidecar: column[SERVICE][0] for sidecar, column in epoch.columns.items()}
+
+
+def test_advice_stays_as_it_is_while_that_is_about_as_good():
+    pods, adviser, epoch = _settled()
+    for number in range(4):  # a little more, a little less: other curves, another optimum, the same blocks
+        following = advised(pods.reports(1.0 + 0.02 * (-1) ** number), 150.0 + 10.0 * number, adviser=adviser)
+        same = [_actions(following)[sidecar] == action for sidecar, action in _actions(epoch).items()]
+        assert sum(same) >= 0.75 * len(same), "sidecars lost what they had learnt to trust"
+        assert following.games[SERVICE].gap <= AdviceConfig().slack + 1e-6
+        epoch = following
+
+
+def test_what_was_told_is_told_no_more_where_it_has_become_dear():
+    pods, adviser, epoch = _settled()
+    pods.service_s[4] *= 6.0  # the quickest pod has become slow
+    for number in range(4):
+        following = advised(pods.reports(), 150.0 + 10.0 * number, adviser=adviser)
+        pods.follow(following.columns)
+    load = lambda found: sum(action.get(address(4), 0.0) for action in _actions(found).values())  # noqa: E731
+    assert load(following) < 0.7 * load(epoch)
+
+
+def test_a_pod_that_has_gone_is_in_nobodys_advice():
+    pods, adviser, epoch = _settled()
+    assert any(address(4) in action for action in _actions(epoch).values())
+    reports = [
+        dataclasses.replace(
+            each,
+            services=tuple(
+                dataclasses.replace(
+                    service, endpoints=tuple(e for e in service.endpoints if e.address != address(4))
+                )
+                for service in each.services
+            ),
+        )
+        for each in pods.reports()
+    ]
+    following = advised(reports, 150.0, adviser=adviser)
+    assert following.columns
+    assert not any(address(4) in action for action in _actions(following).values())
+
+
 def _optimum(pods):
     """By moving a little load from where a request more costs most to where it costs least, until nothing is gained."""
     from coordinator.policy.advice import queueing
