@@ -29,7 +29,7 @@ MOST_RSS_MB: Final = 150.0
 
 def main() -> None:
     """Exit status 1 where the coordinator takes more memory than it may."""
-    parser = argparse.ArgumentParser(prog="loadtest.coordinated", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m loadtest.coordinated", description=__doc__)
     parser.add_argument("--pods", type=int, default=1000)
     parser.add_argument("--nodes", type=int, default=100)
     parser.add_argument("--cycles", type=int, default=6)

@@ -49,7 +49,9 @@ class Measured:
 def main() -> None:
     """See above for the exit status; 2: it could not be measured."""
     parser = argparse.ArgumentParser(
-        prog="loadtest.fed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m loadtest.fed",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--clients", type=int, default=1000)
     parser.add_argument("--services", type=int, default=100, help="in the cluster (default 100)")

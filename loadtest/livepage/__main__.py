@@ -22,6 +22,7 @@ PATIENCE_S = 30.0
 def main() -> None:
     """Prints a line for each way."""
     made = parser()
+    made.prog = "python -m loadtest.livepage"
     made.description = __doc__
     made.formatter_class = argparse.RawDescriptionHelpFormatter
     made.add_argument("--watchers", type=int, default=1)

@@ -17,7 +17,7 @@ READY = "live page at "
 
 def parser() -> argparse.ArgumentParser:
     """What both programs of this folder understand."""
-    made = argparse.ArgumentParser(description=__doc__)
+    made = argparse.ArgumentParser(prog="python -m loadtest.livepage.server", description=__doc__)
     made.add_argument("--callers", type=int, default=8)
     made.add_argument("--endpoints", type=int, default=4)
     made.add_argument("--services", type=int, default=3)

@@ -5,7 +5,7 @@ import base64
 import contextlib
 import itertools
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +134,31 @@ class Tab:
             self.complaints.append(str(params["args"]))
 
 
+class Browser:
+    """One process for many tests; each tab is a stranger to the others."""
+
+    def __init__(self, session: aiohttp.ClientSession, port: int, control: Tab) -> None:
+        self._session = session
+        self._port = port
+        self._control = control
+
+    @contextlib.asynccontextmanager
+    async def tab(self) -> AsyncIterator[Tab]:
+        """In a context of its own, which nothing outlives: storage, cookies, cache, connections."""
+        context = await self._control.call("Target.createBrowserContext")
+        try:
+            target = await self._control.call("Target.createTarget", url="about:blank", **context)
+            async with _talk(self._session, self._port, f"page/{target['targetId']}") as made:
+                for domain in ("Page", "Runtime", "Network", "Log"):
+                    await made.call(f"{domain}.enable")
+                yield made
+        finally:
+            await self._control.call("Target.disposeBrowserContext", **context)
+
+
 @contextlib.asynccontextmanager
-async def chromium(directory: Path) -> AsyncIterator[Callable[[], Awaitable[Tab]]]:
-    """A browser with a profile of its own in `directory`; yields what opens a tab in it."""
+async def chromium(directory: Path) -> AsyncIterator[Browser]:
+    """A browser with a profile of its own in `directory`."""
     assert PROGRAM is not None
     process = await asyncio.create_subprocess_exec(
         PROGRAM,
@@ -147,36 +169,37 @@ async def chromium(directory: Path) -> AsyncIterator[Callable[[], Awaitable[Tab]
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        port = await _port(directory, process)
-        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
-            listeners: list[asyncio.Task[None]] = []
-
-            async def tab() -> Tab:
-                async with session.put(f"http://127.0.0.1:{port}/json/new?about:blank") as answer:
-                    url = (await answer.json())["webSocketDebuggerUrl"]
-                socket = await session.ws_connect(url, max_msg_size=64 * 1024 * 1024)
-                made = Tab(socket)
-                listeners.append(group.create_task(made.listen()))
-                for domain in ("Page", "Runtime", "Network", "Log"):
-                    await made.call(f"{domain}.enable")
-                return made
-
-            try:
-                yield tab
-            finally:
-                for each in listeners:
-                    each.cancel()
+        port, path = await _address(directory, process)
+        async with aiohttp.ClientSession() as session, _talk(session, port, path) as control:
+            yield Browser(session, port, control)
     finally:
         await _end(process)
 
 
-async def _port(directory: Path, process: asyncio.subprocess.Process) -> int:
+@contextlib.asynccontextmanager
+async def _talk(session: aiohttp.ClientSession, port: int, path: str) -> AsyncIterator[Tab]:
+    url = f"ws://127.0.0.1:{port}/devtools/{path}"
+    async with (
+        session.ws_connect(url, max_msg_size=64 * 1024 * 1024) as socket,
+        asyncio.TaskGroup() as group,
+    ):
+        made = Tab(socket)
+        listening = group.create_task(made.listen())
+        try:
+            yield made
+        finally:
+            listening.cancel()
+
+
+async def _address(directory: Path, process: asyncio.subprocess.Process) -> tuple[int, str]:
+    """Where it listens, and the path of what commands the whole of it."""
     file = directory / "DevToolsActivePort"
     async with asyncio.timeout(PATIENCE_S):
-        while not (file.exists() and file.read_text().strip()):
+        while not (file.exists() and len(file.read_text().split()) == 2):
             assert process.returncode is None, "chromium ended at once"
             await asyncio.sleep(0.03)
-    return int(file.read_text().split()[0])
+    port, path = file.read_text().split()
+    return int(port), path.removeprefix("/devtools/")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

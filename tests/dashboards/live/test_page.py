@@ -5,20 +5,23 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from loadtest.livepage.server import READY
 from tests.dashboards.live import browser
-from tests.dashboards.live.browser import Tab, chromium
+from tests.dashboards.live.browser import Browser, Tab, chromium
 
 EVIL = "<img src=x onerror=document.title=1>/__proto__"
-pytestmark = pytest.mark.skipif(
-    browser.PROGRAM is None and "CI" not in os.environ, reason="no chromium here (Debian: chromium)"
-)
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(
+        browser.PROGRAM is None and "CI" not in os.environ, reason="no chromium here (Debian: chromium)"
+    ),
+]
 
 
 class Program:
@@ -51,17 +54,22 @@ class Program:
             await self._process.communicate()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def program() -> AsyncIterator[Program]:
     made = Program()
     yield made
     await made.stop()
 
 
-@pytest.fixture
-async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
-    async with chromium(tmp_path) as new:
-        made = await new()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
+    async with chromium(tmp_path_factory.mktemp("chromium")) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def tab(running: Browser) -> AsyncIterator[Tab]:
+    async with running.tab() as made:
         await made.size(1280, 900)
         yield made
 
@@ -69,6 +77,16 @@ async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
 async def text(tab: Tab, selector: str) -> str:
     found: str = await tab.run(f"document.querySelector({selector!r}).textContent")
     return found
+
+
+async def lines(tab: Tab, selector: str) -> set[int]:
+    """Into how many lines the texts of such elements are broken."""
+    found: list[int] = await tab.run(
+        f"[...document.querySelectorAll({selector!r})].map((node) => {{ const all = document.createRange();"
+        " all.selectNodeContents(node);"
+        " return new Set([...all.getClientRects()].map(({ top }) => Math.round(top))).size; })"
+    )
+    return set(found)
 
 
 async def drawn(tab: Tab, url: str) -> None:
@@ -233,12 +251,45 @@ async def test_on_a_phone_nothing_sticks_out(tab: Tab, program: Program) -> None
     )
     await tab.size(360, 740, phone=True)
     await drawn(tab, program.url)
+    await tab.until("document.querySelectorAll('#events li').length > 0")
     assert await tab.run("document.documentElement.scrollWidth") == 360
     assert await tab.run("document.getElementById('matrix').scrollWidth") > 360, (
         "the matrix scrolls by itself"
     )
+    assert await lines(tab, "#events time") == {1}, "a time is not broken in two"
+    beside = (
+        "(one, other) => Math.abs(one.getBoundingClientRect().top - other.getBoundingClientRect().top) < 4"
+    )
+    assert await tab.run(
+        f"[...document.querySelectorAll('#events li')].every((li) => ({beside})(li.children[0], li.children[1]))"
+    )
     wide = "[...document.querySelectorAll('header *, main > *, .tile')]"
     assert await tab.run(f"{wide}.every((node) => node.getBoundingClientRect().right <= 361)")
+
+
+async def test_no_two_readers_share_what_the_page_remembers(
+    running: Browser, tab: Tab, program: Program
+) -> None:
+    await program.start("--changes", "0")
+    await tab.prefer("light")
+    await drawn(tab, program.url)
+    await tab.press("t")
+    assert await tab.run("document.documentElement.dataset.theme")
+    async with running.tab() as other:
+        await drawn(other, program.url)
+        assert not await other.run("document.documentElement.dataset.theme || ''")
+
+
+async def test_without_a_market_reputations_have_the_whole_width(tab: Tab, program: Program) -> None:
+    await program.start("--changes", "0")
+    await drawn(tab, program.url)
+    panel = "document.getElementById('standing').closest('.panel').getBoundingClientRect().width"
+    beside = await tab.run(panel)
+    await tab.press("/")
+    for letter in "no-such-thing":
+        await tab.press(letter)
+    await tab.until("document.getElementById('market').classList.contains('empty')")
+    assert await tab.run(panel) > 1.9 * beside
 
 
 async def test_names_of_strangers_are_text(tab: Tab, program: Program) -> None:
