@@ -3,7 +3,6 @@
 What else is served there is its rooms' business (`room`): each brings its routes.
 """
 
-import ipaddress
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -14,9 +13,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import CollectorRegistry
 
-from sidecar import clock, contract, parsing
+from coordinator.callers import proof
+from sidecar import clock, contract
 from sidecar.families import on_both
-from sidecar.parsing import ParseError
 from sidecar.policy.auth import Verifier
 
 LARGEST_BODY: Final = 64 * 1024
@@ -95,23 +94,9 @@ class Server:
 
     async def _allowed(self, request: web.Request) -> bool:
         """As at a sidecar's admin port (docs/admin.md)."""
-        value = request.headers.get(contract.AUTH)
-        if value is None:
-            return _is_loopback(request.remote) and "Origin" not in request.headers  # no page in a browser
-        if self._verifier is None:
-            return False
-        try:
-            workload = parsing.parse_workload(request.headers.get(contract.CALLER, ""))
-        except ParseError:
-            return False
-        return self._verifier.verify(
-            value.encode("utf-8", "replace"),
-            method=request.method.encode(),
-            path=request.raw_path.encode("utf-8", "surrogateescape"),
-            body=await request.read(),
-            workload=workload,
-            now_unix_s=clock.wall_s(),
-        )
+        if contract.AUTH not in request.headers:
+            return proof.is_local(request)
+        return bool(proof.signer(self._verifier, request, await request.read(), clock.wall_s()))
 
 
 class _NoNoise(logging.Filter):
@@ -127,15 +112,6 @@ def _quiet_logger() -> logging.Logger:
     if not logger.filters:
         logger.addFilter(_NoNoise())
     return logger
-
-
-def _is_loopback(remote: str | None) -> bool:
-    try:
-        address = ipaddress.ip_address(remote or "")
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 def _json(value: object, status: int) -> web.Response:

@@ -1,18 +1,16 @@
 """Who sends a request: by its bearer token, by the mesh key, or from loopback, as `/state` has it."""
 
-import ipaddress
 from collections.abc import Callable
-from typing import Final
 
 import orjson
 from aiohttp import web
 
+from coordinator.callers import proof
 from coordinator.callers.tokens import Tokens
 from coordinator.callers.who import Refused, Who
-from sidecar import clock, contract, parsing
+from sidecar import clock, contract
 from sidecar.kube.client import Client
 from sidecar.kube.errors import ApiError
-from sidecar.parsing import ParseError
 from sidecar.policy.auth import Verifier
 
 __all__ = ["Identify", "Refused", "Who", "refusal"]
@@ -21,7 +19,6 @@ _HOW = (
     f"allowed: Authorization: Bearer TOKEN (audience {contract.TOKEN_AUDIENCE}), {contract.AUTH} by the mesh key with "
     f"{contract.CALLER}, or a plain call from loopback"
 )
-_NOT_ITSELF: Final = ("Origin", "Forwarded", "X-Forwarded-For", "Via")
 
 
 class Identify:
@@ -58,25 +55,14 @@ class Identify:
                 return await self.tokens.who(token)
             except Refused as error:
                 refused = error
-        by_key = self._by_key(request, signature, body) if signature is not None else None
+        by_key = self._by_key(request, body) if signature is not None else None
         if by_key is None:
             raise refused
         return by_key
 
-    def _by_key(self, request: web.Request, signature: str, body: bytes) -> Who | None:
-        try:
-            workload = parsing.parse_workload(request.headers.get(contract.CALLER, ""))
-        except ParseError:
-            return None
-        good = self._verifier is not None and self._verifier.verify(
-            signature.encode("utf-8", "replace"),
-            method=request.method.encode(),
-            path=request.raw_path.encode("utf-8", "surrogateescape"),
-            body=body,
-            workload=workload,
-            now_unix_s=self._wall_s(),
-        )
-        return Who(workload.partition("/")[0], workload, "", "key") if good else None
+    def _by_key(self, request: web.Request, body: bytes) -> Who | None:
+        workload = proof.signer(self._verifier, request, body, self._wall_s())
+        return Who(workload.partition("/")[0], workload, "", "key") if workload else None
 
 
 def refusal(refused: Refused) -> web.Response:
@@ -106,15 +92,6 @@ def _bearer(request: web.Request) -> str | None:
 def _local(request: web.Request) -> Who:
     """Only from this host, from no page in a browser, and for nobody else: who a proxy on this host speaks for is not
     known."""
-    if not _is_loopback(request.remote) or any(name in request.headers for name in _NOT_ITSELF):
+    if not proof.is_local(request):
         raise Refused(401, f"who asks? {_HOW}")
     return Who("", "", "", "loopback")
-
-
-def _is_loopback(remote: str | None) -> bool:
-    try:
-        address = ipaddress.ip_address(remote or "")
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)

@@ -1,6 +1,7 @@
 """Rules and scrape configuration: promtool's own checks, words of alerts, and what relabelling makes of a cluster."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -22,7 +23,8 @@ RUNBOOK = Path("docs/runbook.md").read_text()
 DOC = Path("docs/dashboards.md").read_text()
 SHIPPED = (PROMETHEUS / "prometheus.yml").read_text()
 NEEDED = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is not installed (Debian: apt-get install prometheus)"
+    shutil.which("promtool") is None and "CI" not in os.environ,
+    reason="promtool is not installed (Debian: apt-get install prometheus)",
 )
 
 
@@ -201,7 +203,7 @@ PODS = [
 @pytest.fixture
 def targets(tmp_path: Path) -> Iterator[dict[str, list[dict[str, str]]]]:
     """Final labels by job."""
-    if shutil.which("prometheus") is None:
+    if shutil.which("prometheus") is None and "CI" not in os.environ:
         pytest.skip("prometheus is not installed (Debian: apt-get install prometheus)")
     (tmp_path / "pod.json").write_text(json.dumps(PODS))
     node = {"__meta_kubernetes_node_name": "node-a"}

@@ -252,3 +252,10 @@ async def test_it_stops_while_the_api_server_is_gone(tmp_path, number):
                 program.process.send_signal(number)
                 async with asyncio.timeout(PATIENCE_S):
                     assert await program.process.wait() == 0
+
+
+async def test_state_is_not_for_whom_a_proxy_on_this_host_speaks_for(tmp_path):
+    async with world() as w, running(tmp_path, environment(w)) as program:
+        for field in ("Via", "Forwarded", "X-Forwarded-For"):
+            assert (await program.get("/state", **{field: "1.2.3.4"}))[0] == 401
+        assert (await program.get("/state"))[0] == 200
