@@ -41,6 +41,12 @@ def _reported(server: AdviceServer) -> list[dict[str, Any]]:
     return [told for asked in server.asked for told in asked.body["services"] if told["rate_per_s"] > 0]
 
 
+async def _told_of_requests(sidecar: Program, server: AdviceServer) -> bool:
+    """Requests go on meanwhile: a report tells the rate of the five seconds before it, and questions are as rare."""
+    await _asked(sidecar, 5)
+    return bool(_reported(server))
+
+
 def _recommended(pod: Pod) -> list[bytes]:
     return [value for call in pod.calls if (value := call.field(b"X-GT-Recommendation")) is not None]
 
@@ -61,7 +67,9 @@ async def test_advice_is_followed_and_shown_everywhere(tmp_path: Path) -> None:
             assert 'equilibrium_advice_followed_total{service="bus-service"}' in page
             assert 'equilibrium_advice_ignored_total{reason="regret",service="bus-service"} 0.0' in page
             server.advise(BUS, {one.address: 0.5, two.address: 0.5})
-            await until(lambda: _reported(server), "the next question tells what was asked of whom")
+            await until(
+                lambda: _told_of_requests(sidecar, server), "the next question tells what was asked of whom"
+            )
         report = server.asked[-1].body
         assert (report["workload"], report["pod"]) == ("default/gateway", "gateway-0")
         told = _reported(server)[-1]
