@@ -27,6 +27,7 @@ _GAMES: Final = (
         why="The certificate, relative to mean cost: the most any sidecar could gain by disobeying, in "
         "the game as measured.",
         queries=one(f"max by (service) (equilibrium_advice_gap{_ADVISED})", "{{service}}"),
+        unit="percentunit",
     ),
     Panel(
         title="Welfare ratio",
@@ -45,13 +46,13 @@ _GAMES: Final = (
     ),
     Panel(
         title="Epochs by result",
-        why="Games solved per second. failed is a defect or a store that is away, skipped a solver that "
+        why="Per second. failed is a defect or a store that is away, skipped a solver that "
         "is slower than the epoch.",
         queries=one(
             at_least_zero(f"sum by (result) ({rate('equilibrium_advice_epochs_total')})", "result"),
             "{{result}}",
         ),
-        unit="reqps",
+        unit="cps",
     ),
     Panel(
         title="Seconds to work out an epoch",

@@ -5,15 +5,16 @@ from typing import Final
 from dashboards.grafana.panel import SIZED, Panel, Query, Row, at_least_zero, one, rate
 
 _POD: Final = "{{namespace}}/{{pod}}"
-_BY: Final = "max by (namespace, pod)"  # several coordinators say the same
 _CYCLE_BUCKETS: Final = "equilibrium_cycle_seconds_bucket"
 
 _RESIZES: Final = (
     Panel(
         title="Resize deltas",
-        why="CPU given (taken: below 0) in the last cycle. It dies down when load is steady. A saw is "
-        "flapping: the guardrails damp it, and it should shrink.",
-        queries=one(f"{_BY} (mbcas_resize_delta_mcores{{{SIZED}}})", _POD),
+        why="CPU given (taken: below 0) in the last cycle by whoever leads. It dies down when load is "
+        "steady. A saw is flapping: the guardrails damp it, and it should shrink.",
+        queries=one(
+            f"sum by (namespace, pod) (mbcas_resize_delta_mcores{{{SIZED}}})", _POD
+        ),  # 0 of the others
         unit="mcores",
     ),
     Panel(
@@ -76,7 +77,7 @@ _COORDINATOR: Final = (
             Query(f"sum by (result) ({rate('equilibrium_coordinator_cycles_total')})", "{{result}}"),
             Query(f"sum({rate('equilibrium_coordinator_cycles_skipped_total')})", "skipped"),
         ),
-        unit="reqps",
+        unit="cps",
     ),
     Panel(
         title="Leading, by coordinator",

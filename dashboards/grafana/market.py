@@ -96,7 +96,10 @@ _ALLOCATION: Final = (
         title="Usage and allocation",
         why="A pod whose use lies on its allocation is throttled: its demand should rise and the market "
         "give it more, if its budget buys it. A pod far below gives some up, down to its floor.",
-        queries=(Query(_USED_M, f"used {_POD}"), Query(_ALLOC_M, f"has {_POD}")),
+        queries=(
+            Query(f"{_USED_M} and on (namespace, pod) {_ALLOC_M}", f"used {_POD}"),
+            Query(_ALLOC_M, f"has {_POD}"),
+        ),
         unit="mcores",
         least=0,
         width=12,

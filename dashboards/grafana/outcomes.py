@@ -149,6 +149,7 @@ _ADVICE: Final = (
         "most the slack the coordinator allows itself (docs/advice.md), which is below what sidecars "
         "tolerate; above that they will ignore it.",
         queries=one(f"max by (service) (equilibrium_advice_gap{{{ADVISED}}})", "{{service}}"),
+        unit="percentunit",
         width=6,
     ),
     Panel(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["timeseries", "stat", "table", "state-timeline"]
-Unit = Literal["none", "percentunit", "s", "reqps", "short", "mcores", "Bps", "bool", "decgbytes"]
+Unit = Literal["none", "percentunit", "s", "reqps", "cps", "short", "mcores", "Bps", "bool", "decgbytes"]
 
 SIDECAR = 'namespace=~"$namespace",workload=~"$workload",pod=~"$pod"'
 """Whose sidecar says it: labels of the scrape (dashboards/prometheus)."""

@@ -34,7 +34,7 @@ _GLANCE: Final = (
         title="Attempts that failed",
         why="Share of attempts, not of requests: a retry that succeeds hides its first attempt from the "
         "caller.",
-        queries=one(f"sum({rate(_FAILED)}) / sum({rate(_COUNT)})"),
+        queries=one(f"sum({rate(_FAILED)}) / (sum({rate(_COUNT)}) > 0)"),
         unit="percentunit",
         kind="stat",
         width=4,
@@ -101,7 +101,6 @@ _SHARES: Final = (
         unit="percentunit",
         least=0,
         most=1,
-        stacked=True,
     ),
     Panel(
         title="Routing probability",
@@ -139,8 +138,8 @@ _GAME: Final = (
     ),
     Panel(
         title="Regret, mean of a service",
-        why="Falls after each change. One service that stays above the others is one whose endpoints keep "
-        "changing.",
+        why="The worst sidecar's. Falls after each change. One service that stays above the others is one "
+        "whose endpoints keep changing.",
         queries=one(f"max by (service) (equilibrium_regret_average{{{ROUTED}}})", "{{service}}"),
     ),
     Panel(
@@ -176,7 +175,8 @@ _GAME: Final = (
     ),
     Panel(
         title="Seconds to converge, p90",
-        why="From a change (endpoints, health, shares) until shares move by less than 0.05 per second.",
+        why="From a change (endpoints, health, shares) until shares move by less than 0.05 per second; of all changes "
+        "since the sidecars started.",
         queries=one(
             f"histogram_quantile(0.9, sum by (le, service) (equilibrium_convergence_seconds_bucket{{{ROUTED}}}))",
             "{{service}}",
