@@ -1,6 +1,8 @@
 """`equilibrium-coordinator`: settings in the environment, some of them as flags; `--help` has all of them."""
 
+import contextlib
 import os
+import resource
 import sys
 
 from coordinator import options
@@ -21,10 +23,18 @@ def main() -> None:
             print(f"{PROGRAM}: {mistake}", file=sys.stderr)
         sys.exit(program.MISCONFIGURED)
     program.give_memory_back()
+    _raise_file_limit()
     jsonlog.open_log()
     status: list[int] = []
     code = program.run(PROGRAM, lambda: _serve(given, status))
     sys.exit(code or (status[0] if status else 0))
+
+
+def _raise_file_limit() -> None:
+    """Take all the container allows: each sidecar keeps two connections, and 1,024 would be 500 sidecars."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _serve(given: Options, status: list[int]) -> None:

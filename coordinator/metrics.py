@@ -15,6 +15,7 @@ from coordinator.pod_metrics import Market, Pods
 from coordinator.record import Cycle
 
 _SECONDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+RESULTS: Final = ("done", "idle", "failed")
 MOST_WORDS: Final = 64
 """Reasons kept apart; a further one is `other`."""
 
@@ -74,6 +75,8 @@ class Metrics:
         self._cycles = Counter(
             "equilibrium_coordinator_cycles", "Cycles by how they ended", ("result",), registry=registry
         )
+        for result in RESULTS:
+            self._cycles.labels(result)  # 0 before the first: a rate misses the event a series begins with
         self._vetoes = self._words("vetoes", "Pods' noes, by the first word of the reason", "reason")
         self._silences = self._words("silent_sidecars", "Sidecars that did not say what they want", "reason")
         self._stand_downs = Words(

@@ -20,6 +20,8 @@ from sidecar.policy.auth import Verifier
 
 LARGEST_BODY: Final = 64 * 1024
 CLOSE_S: Final = 0.1
+IDLE_S: Final = 75.0
+"""A connection that asks nothing, or half a head, is closed; longer than anybody here waits before it asks again."""
 
 
 class Server:
@@ -58,6 +60,7 @@ class Server:
             handle_signals=False,
             handler_cancellation=True,  # a poll that was hung up is not to be held any longer
             shutdown_timeout=CLOSE_S,
+            keepalive_timeout=IDLE_S,  # aiohttp's is an hour
             auto_decompress=False,  # no question is packed: a small one must not become a large one
         )
 

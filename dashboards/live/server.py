@@ -9,6 +9,7 @@ from dashboards.live.stream import Make, Stream
 from sidecar.supervise import Report, Supervisor
 
 CLOSE_S: Final = 0.1
+_FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "Via")
 
 
 class Server:
@@ -41,6 +42,8 @@ def local(request: web.Request, opened: bool) -> str:
     """Why a request may not be answered here."""
     if not access.is_loopback(request.remote):
         return "call from loopback"
+    if any(name in request.headers for name in _FORWARDED):
+        return "call through no proxy: whom it speaks for is not known"
     return access.refusal(request.headers, opened=opened)
 
 

@@ -99,6 +99,8 @@ class Stream:
         return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "HEAD":  # aiohttp would send the stream all the same
+            raise web.HTTPMethodNotAllowed(request.method, ["GET"])
         if why := self._refusal(request, False):
             return refused(why)
         if self.watchers.full:

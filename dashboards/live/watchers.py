@@ -5,6 +5,7 @@ when it has caught up. One that comes back within `KEPT` changes is given what i
 """
 
 import asyncio
+import re
 import secrets
 from collections import deque
 from typing import Final
@@ -16,6 +17,7 @@ from dashboards.live.frame import Plain
 
 MOST_WAITING: Final = 8
 KEPT: Final = 32
+_NUMBER: Final = re.compile("[0-9]{1,18}")
 
 
 class Watcher:
@@ -124,7 +126,7 @@ class Watchers:
     def _missed(self, last_id: str) -> list[bytes] | None:
         """The changes since then; None where they are not known any more."""
         boot, _, number = last_id.partition(".")
-        if boot != self._boot or not number.isdecimal() or self._frame is None:
+        if boot != self._boot or not _NUMBER.fullmatch(number) or self._frame is None:
             return None
         seen = int(number)
         missed = [message for at, message in self._changes if at > seen]
