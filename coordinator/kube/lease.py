@@ -9,13 +9,13 @@ import logging
 import random
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Final
 
-from coordinator.policy.leadership import Elector, Read, Record, Terms, Wait, Write
+from coordinator.kube import leaseobject
+from coordinator.policy.leadership import Elector, Terms
+from coordinator.policy.steps import Read, Wait, Write
 from sidecar import clock
 from sidecar.kube.client import ApiError, Client, Object
-from sidecar.kube.errors import UNREADABLE
 
 RELEASE_TRIES: Final = 4
 """Somebody may write in between, and a renewal may be under way."""
@@ -149,13 +149,13 @@ class Leader:
             if error.status != _MISSING:
                 raise
             found = None
-        record = _record(found) if found is not None else None
+        record = leaseobject.record(found) if found is not None else None
         self._object = found or {}
         self._elector.read(record, self._now())
 
     async def _write(self, step: Write) -> None:
         new = step.version is None
-        body = self._written(step)
+        body = leaseobject.written(self._object, step, self._namespace, self._name, self._wall())
         try:
             found = await self._request(
                 "POST" if new else "PUT", self._path if new else f"{self._path}/{self._name}", body
@@ -165,34 +165,13 @@ class Leader:
                 self._elector.refused(self._now())
                 return
             raise
-        record = _record(found)
+        record = leaseobject.record(found)
         self._object = found
         self._elector.written(record, self._now())
 
     async def _request(self, method: str, path: str, body: Object | None = None) -> Object:
         timeout_s = self._elector.terms.timeout_s
         return await self._client.request(method, path, body=body, timeout_s=timeout_s)
-
-    def _written(self, step: Write) -> Object:
-        """The object as it was read, for what others keep in it, with our part of the spec."""
-        stamp = _micro_time(self._wall())
-        old = self._object.get("spec")
-        spec = dict(old) if isinstance(old, dict) else {}
-        spec["holderIdentity"] = step.holder
-        spec["leaseDurationSeconds"] = step.duration_s
-        spec["leaseTransitions"] = step.transitions
-        spec["renewTime"] = stamp
-        if step.acquired or "acquireTime" not in spec:
-            spec["acquireTime"] = stamp
-        metadata: Object = {"name": self._name, "namespace": self._namespace}
-        if step.version is not None:
-            metadata = {**self._object["metadata"], "resourceVersion": step.version}
-        return {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": metadata,
-            "spec": spec,
-        }
 
     def _failed(self, error: ApiError) -> None:
         self.problem = said = _advice(error, self._namespace)
@@ -219,27 +198,3 @@ def _advice(error: ApiError, namespace: str) -> str:
     if error.status in (401, 403):
         return f"{error}; needed: get, create, update on leases (coordination.k8s.io) in {namespace!r}"
     return str(error)
-
-
-def _record(found: Object) -> Record:
-    """Lenient with what is not said; raise `ApiError` for what no API server would say."""
-    metadata, spec = _part(found, "metadata"), _part(found, "spec")
-    if not (metadata.get("resourceVersion") and metadata.get("uid")):
-        raise ApiError(0, UNREADABLE, "a Lease without resourceVersion and uid")
-    duration, transitions = spec.get("leaseDurationSeconds"), spec.get("leaseTransitions")
-    return Record(
-        holder=str(spec.get("holderIdentity") or ""),
-        version=str(metadata["resourceVersion"]),
-        uid=str(metadata["uid"]),
-        duration_s=duration if isinstance(duration, int) and duration > 0 else None,
-        transitions=transitions if isinstance(transitions, int) else 0,
-    )
-
-
-def _part(found: Object, name: str) -> Object:
-    part = found.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _micro_time(wall_s: float) -> str:
-    return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from coordinator.policy.steps import Read, Record, Step, Wait, Write
+
 SHARE: Final = 0.8
 """Of the duration: how long a holder believes. Two clocks may differ in rate by a factor of 1.25 (each by 11 %)."""
 RELEASED_S: Final = 1
@@ -47,48 +49,6 @@ class Terms:
     def belief_s(self) -> float:
         """How long a holder believes after it sent what was accepted."""
         return SHARE * self.duration_s
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """The Lease as a server said it. `version`: the token of compare-and-swap; `uid`: another when it is made anew.
-
-    `holder` is empty when nobody holds it. `duration_s` is None where the object says nothing.
-    """
-
-    holder: str
-    version: str
-    uid: str
-    duration_s: float | None = None
-    transitions: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Do nothing for so long."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Read the record; tell `read` or `lost`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
-    """Write the record now; tell `written`, `refused` or `lost`."""
-
-    holder: str
-    duration_s: int
-    transitions: int
-    version: str | None
-    """It must still be this one; None: there must be none."""
-    acquired: bool
-    """The holder is another than before: the time it was acquired is now."""
-
-
-Step = Wait | Read | Write
 
 
 class Elector:

@@ -3,13 +3,13 @@
 Each rule is a row of docs/coordinator.md ("Pods that are skipped"), by the word it gives.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
-from coordinator.policy import amounts, wishes
+from coordinator.policy import amounts, progress, wishes
 from coordinator.policy.subject import Amounts, Policy, Skipped, Subject
 from coordinator.policy.wishes import Wishes
 from sidecar import contract
@@ -102,7 +102,7 @@ def _subject(pod: Object, workload: str, allocatable_m: int | None, rules: Rules
     at = sidecar(pod)
     if at is None and rules.leave_without_sidecar:
         raise _Skip("no-sidecar", "it has no sidecar to ask, and --no-sidecar=leave leaves such pods alone")
-    asked, told = amounts.parse(container.get("resources")), _status_of(status, container["name"])
+    asked, told = amounts.parse(container.get("resources")), progress.container(status, container["name"])
     # Nobody consents for a pod without a sidecar: what it reserves is not touched.
     policy = _policy(spec, asked, "limits" if at is None else wished.policy or rules.policy)
     actual = _actual(told, container["name"])
@@ -122,8 +122,8 @@ def _subject(pod: Object, workload: str, allocatable_m: int | None, rules: Rules
         spec=asked,
         actual=actual,
         generation=generation,
-        settled=_settled(status, generation) and amounts.enforced(asked, actual),
-        deferred=any(_refused(status, generation)),
+        settled=progress.settled(status, generation) and amounts.enforced(asked, actual),
+        deferred=progress.deferred(status, generation),
         restarts=int(told.get("restartCount") or 0),
         sidecar=at,
     )
@@ -180,14 +180,6 @@ def _policy(spec: Object, asked: Amounts, policy: Policy) -> Policy:
     return policy
 
 
-def _status_of(status: Object, name: str) -> Object:
-    for each in status.get("containerStatuses") or ():
-        if each.get("name") == name:
-            found: Object = each
-            return found
-    return {}
-
-
 def _actual(told: Object, name: str) -> Amounts:
     if "resources" not in told:
         raise _Skip("old-kubelet", f"its status does not say what container {name} has")
@@ -208,24 +200,3 @@ def _bounds(wished: Wishes, asked: Amounts, policy: Policy, allocatable_m: int) 
         what = "request or min-cpu" if policy == "limits" else "min-cpu"
         raise _Skip("floor-above-cap", f"its {what} of {floor_m}m is above the most it may have, {cap_m}m")
     return floor_m, cap_m
-
-
-def _conditions(status: Object, kind: str) -> Iterator[Object]:
-    for each in status.get("conditions") or ():
-        if each.get("type") == kind and each.get("status") == "True":
-            yield each
-
-
-def _refused(status: Object, generation: int) -> Iterator[Object]:
-    """Resizes the kubelet has not taken: Deferred, which keeps capacity reserved, or Infeasible, for good."""
-    for each in _conditions(status, "PodResizePending"):
-        observed = each.get("observedGeneration")
-        if each.get("reason") in ("Deferred", "Infeasible") and (observed is None or observed >= generation):
-            yield each
-
-
-def _settled(status: Object, generation: int) -> bool:
-    """Nothing is pending, and the kubelet has seen the newest (1.33 does not say what it has seen)."""
-    observed = status.get("observedGeneration")
-    unfinished = (*_conditions(status, "PodResizePending"), *_conditions(status, "PodResizeInProgress"))
-    return not unfinished and (observed is None or observed >= generation)

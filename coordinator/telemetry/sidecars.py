@@ -4,7 +4,6 @@ A sidecar that hangs, lies or is another pod's costs its own answer and nobody e
 """
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
@@ -19,8 +18,7 @@ from coordinator.policy.observation import Observation
 from coordinator.policy.subject import Subject
 from coordinator.telemetry import fetch
 from coordinator.telemetry.fetch import Silence
-from sidecar import clock, contract
-from sidecar.policy import auth
+from sidecar.kube.meshkey import Signer
 
 AT_ONCE: Final = 128
 ROUNDS: Final = 2
@@ -55,8 +53,7 @@ class Sidecars:
         at_once: int = AT_ONCE,
         memory: bool = False,
     ) -> None:
-        self._key = key
-        self._workload = workload
+        self._sign = Signer(key, workload) if key is not None else None
         self._demand_s = demand_s
         self._negotiate_s = negotiate_s
         self._at_once = at_once
@@ -162,20 +159,9 @@ class Sidecars:
         except Silence as silence:
             return answers.vetoed(silence.word, f"no answer is a no; {silence.text}")
 
-    def _proof(self, method: str, path: str, body: bytes) -> dict[str, str]:
+    def _proof(self, method: str, path: str, body: bytes) -> Mapping[str, str]:
         """The headers that say who asks (docs/admin.md)."""
-        if self._key is None:
-            return {}
-        value = auth.sign(
-            self._key,
-            method=method.encode(),
-            path=path.encode(),
-            body=body,
-            workload=self._workload,
-            now_unix_s=clock.wall_s(),
-            nonce=secrets.token_urlsafe(16),
-        )
-        return {contract.AUTH: value.decode(), contract.CALLER: self._workload}
+        return self._sign(method, path, body) if self._sign is not None else {}
 
     def _session(self) -> aiohttp.ClientSession:
         if self._pool is None:
