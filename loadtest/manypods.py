@@ -6,15 +6,15 @@ is a question for the tests, which have a far better double.
 
 import asyncio
 import random
-from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
 from aiohttp import web
 
+from loadtest import largepods
+
 Json = dict[str, Any]
 
-NODE_CPU: Final = "16"
 _COLLECTIONS: Final = {
     "/api/v1/nodes": "nodes",
     "/api/v1/pods": "pods",
@@ -78,74 +78,15 @@ class Cluster:
     # -- what there is
 
     def _fill(self, port: int) -> None:
-        for number in range(self._nodes):
-            name = f"node-{number}"
-            node = {"metadata": {"name": name, "resourceVersion": "1"}}
-            self._objects["nodes"][name] = node | {
-                "status": {"allocatable": {"cpu": NODE_CPU, "memory": "64Gi"}}
-            }
-        for pod in self._made(port):
-            self._objects["pods"][pod["metadata"]["name"]] = pod
-            owner = pod["metadata"]["ownerReferences"][0]
-            above = {"kind": "Deployment", "name": owner["name"].rpartition("-")[0], "controller": True}
-            meta = {"name": owner["name"], "namespace": "shop", "ownerReferences": [above]}
-            self._objects["replicasets"][owner["name"]] = {"metadata": meta}
-
-    def _made(self, port: int) -> Iterator[Json]:
-        """As large as real ones: environment, conditions, managed fields."""
+        self._objects["nodes"] = {
+            each["metadata"]["name"]: each for each in map(largepods.node, range(self._nodes))
+        }
         for number in range(2 * self._pods):
-            opted_in = number < self._pods
-            yield self._pod(number, port, {"equilibrium.io/resize": "true"} if opted_in else {})
-
-    def _pod(self, number: int, port: int, annotations: Json) -> Json:
-        if annotations:
-            annotations |= {"equilibrium.io/budget": str(self._rng.randint(1, 10))}
-            annotations |= {"equilibrium.io/status": f'{{"version":1,"admin":{port}}}'}
-        workload = f"service-{number // 10}"
-        owner = {
-            "apiVersion": "apps/v1",
-            "kind": "ReplicaSet",
-            "name": f"{workload}-7d9f",
-            "uid": "u",
-            "controller": True,
-        }
-        resources = {
-            "requests": {"cpu": "100m", "memory": "64Mi"},
-            "limits": {"cpu": "500m", "memory": "256Mi"},
-        }
-        filler = [{"name": f"VARIABLE_{each}", "value": "x" * 60} for each in range(20)]
-        name = f"{workload}-7d9f-{number}"
-        return {
-            "metadata": {
-                "name": name,
-                "namespace": "shop",
-                "uid": f"00000000-0000-0000-0000-{number:012d}",
-                "resourceVersion": "1",
-                "generation": 1,
-                "labels": {"app": workload, **({"equilibrium.io/injected": "true"} if annotations else {})},
-                "annotations": annotations,
-                "ownerReferences": [owner],
-                "managedFields": [
-                    {"manager": "kubelet", "fieldsV1": {f"f:{each}": {} for each in range(100)}}
-                ],
-            },
-            "spec": {
-                "nodeName": f"node-{number % self._nodes}",
-                "containers": [
-                    {"name": "app", "image": "app:1", "env": filler, "resources": resources},
-                    {"name": "equilibrium-sidecar", "resources": {"requests": {"cpu": "50m"}}},
-                ],
-            },
-            "status": {
-                "phase": "Running",
-                "podIP": "127.0.0.1",
-                "observedGeneration": 1,
-                "conditions": [{"type": kind, "status": "True"} for kind in ("Ready", "Initialized")],
-                "containerStatuses": [
-                    {"name": "app", "restartCount": 0, "resources": resources, "state": {"running": {}}}
-                ],
-            },
-        }
+            budget = self._rng.randint(1, 10) if number < self._pods else None
+            pod = largepods.pod(number, number % self._nodes, port, budget)
+            self._objects["pods"][pod["metadata"]["name"]] = pod
+            owner = largepods.replica_set(pod)
+            self._objects["replicasets"][owner["metadata"]["name"]] = owner
 
     # -- the API server
 

@@ -1,13 +1,12 @@
 """`python -m loadtest.bench`: the proxies, measured against each other on this machine."""
 
-import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import orjson
 
-from loadtest import figures, processes
+from loadtest import ending, figures, processes
 from loadtest.bench import (
     arms,
     careful,
@@ -39,10 +38,10 @@ def main() -> int:
         return 0
     skipped = {arm.name: why for arm in chosen.arms if (why := arm.missing())}
     for name, why in skipped.items():
-        _say(f"skipping {name}: {why}")
+        ending.say(f"skipping {name}: {why}")
     asked = options.asked(chosen, [arm for arm in chosen.arms if arm.name not in skipped])
     if (why := wrk.missing() or (None if asked.arms() else "no arm is left")) is not None:
-        _say(f"nothing can be measured: {why}")
+        ending.say(f"nothing can be measured: {why}")
         return 3
     done = _measure(asked, skipped)
     _write(done, chosen.out)
@@ -52,9 +51,9 @@ def main() -> int:
 def _measure(asked: plan.Plan, skipped: dict[str, str]) -> results.Run:
     planned_s = asked.duration_s()
     processes.stop_on_signals(limit_s=3 * planned_s + 60)
-    _say(f"about {planned_s / 60:.1f} minutes; Ctrl-C ends every process that was started")
+    ending.say(f"about {planned_s / 60:.1f} minutes; Ctrl-C ends every process that was started")
     described = machine.describe(asked.arms())
-    going = progress.Progress(planned_s, _say, clock.now)
+    going = progress.Progress(planned_s, ending.say, clock.now)
     with (
         tempfile.TemporaryDirectory(prefix="equilibrium-bench-") as directory,
         processes.Children(Path(directory)) as children,
@@ -69,7 +68,7 @@ def _run(
     described: dict[str, str],
     skipped: dict[str, str],
 ) -> results.Run:
-    part = parts.Parts(_say)
+    part = parts.Parts(ending.say)
     cost = part.measured("cost", run.Bench(asked.cost, children, going) if asked.cost else None)
     bodies = [part.measured("bodies", run.Bench(each, children, going)) for each in asked.bodies]
     tails = part.measured("tail", tail.Bench(asked.tail, children, going) if asked.tail else None)
@@ -106,20 +105,20 @@ def _write(done: results.Run, out: Path) -> None:
     for name, content in files.items():
         (out / name).write_bytes(content)
     print(text)
-    _say("written: " + ", ".join(str(out / name) for name in files))
+    ending.say("written: " + ", ".join(str(out / name) for name in files))
 
 
 def verdict(done: results.Run, at_least: float | None) -> int:
     """The exit status of a finished run."""
     failed = {arm: count for arm, count in done.failed().items() if count}
     if failed:
-        _say("requests failed: " + ", ".join(f"{arm} {count:,}" for arm, count in failed.items()))
+        ending.say("requests failed: " + ", ".join(f"{arm} {count:,}" for arm, count in failed.items()))
         return 1
     if done.broken:
         return 1 if done.measured() else 3
     ratio = figures.spread(report.against_envoy(done.cost, "equilibrium") if done.cost else [])
     if at_least is not None and (ratio is None or ratio.median < at_least):
-        _say(f"Equilibrium is below {at_least:g} × Envoy's requests per CPU second")
+        ending.say(f"Equilibrium is below {at_least:g} × Envoy's requests per CPU second")
         return 4
     return 0
 
@@ -142,16 +141,5 @@ def _shown(arm: arms.Arm, name: str) -> list[str]:
     return [command, *(f"# {name}: DIRECTORY/{file}\n{text}" for file, text in launch.files.items())]
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except KeyboardInterrupt:
-        _say("interrupted; every process was ended")
-        raise SystemExit(130) from None
-    except (processes.StartError, OSError) as error:
-        _say(str(error))
-        raise SystemExit(3) from None
+    ending.of(main)

@@ -4,16 +4,15 @@ import contextlib
 import json
 import sys
 import tempfile
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from loadtest import processes
+from loadtest import ending, processes
 from loadtest.demo import claims, keep, options, play, report, screen, summary, verdict
 from loadtest.demo.recording import Recording
-from loadtest.mesh import AnswerError, Mesh, MeshPlan
+from loadtest.mesh import Mesh, MeshPlan
 from loadtest.mesh.live import LivePage
 
 STARTING_S = 60.0
@@ -46,7 +45,7 @@ def main() -> int:
             up.close()
         holds = _finish(chosen, recordings)
         if chosen.keep:
-            keep.stay(children, mesh, _say, live)
+            keep.stay(children, mesh, ending.say, live)
     return 0 if holds else 1
 
 
@@ -69,7 +68,7 @@ def _finish(chosen: options.Options, recordings: Sequence[Recording]) -> bool:
         rows = verdict.rows(script.faults, recordings)
         tables = [verdict.steady_table(recordings), verdict.fault_table(rows), verdict.claims_table(rulings)]
         screen.page(_console(), tables, [*verdict.tell(rows, rulings), *verdict.asides(recordings)])
-    _say(f"report: {chosen.report}")
+    ending.say(f"report: {chosen.report}")
     return all(ruling.ok for ruling in rulings)
 
 
@@ -78,19 +77,5 @@ def _console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except KeyboardInterrupt:
-        _say("interrupted; every process was ended")
-        raise SystemExit(130) from None
-    except (processes.StartError, AnswerError, TimeoutError, OSError) as error:
-        _say(f"it could not be run to its end: {error}")
-        raise SystemExit(3) from None
-    except Exception:  # noqa: BLE001 - a mistake of ours is no verdict: status 1 is kept for claims
-        traceback.print_exc()
-        raise SystemExit(3) from None
+    ending.of(main)

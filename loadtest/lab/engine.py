@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from loadtest.lab.attempts import Attempts
 from loadtest.lab.demand import Demand
 from loadtest.lab.outcome import Tally
 from loadtest.lab.pod import Pod
@@ -45,7 +46,7 @@ class Engine:
         self._heap: list[Event] = []
         self._ties = itertools.count()
         self._acts: list[Callable[[], None]] = []
-        self._attempts = _Attempts(len(demand.at_s))
+        self._attempts = Attempts(len(demand.at_s))
         self._held: dict[int, list[int]] = {}
         self._hedges = [1.0] * scenario.sidecars
         self._hears = self.rules[0].hears_loads
@@ -237,59 +238,3 @@ class Engine:
         loads = [float(pod.in_flight) for pod in self.pods]
         for rule in self.rules:
             rule.board(loads, self.now)
-
-
-class _Attempts:
-    """Attempt numbers below the number of requests are first attempts of those requests; copies come after."""
-
-    def __init__(self, requests: int) -> None:
-        self.pod = [0] * requests
-        self.began = [0.0] * requests
-        self._state = bytearray(requests)  # 0 open, 1 settled, 2 cancelled
-        self._of: list[int] = []
-        self._copies: dict[int, list[int]] = {}
-        self._requests = requests
-
-    def begin(self, attempt: int, pod: int, now: float) -> None:
-        self.pod[attempt] = pod
-        self.began[attempt] = now
-
-    def request(self, attempt: int) -> int:
-        return attempt if attempt < self._requests else self._of[attempt - self._requests]
-
-    def settled(self, attempt: int) -> bool:
-        """Whether it was before; it is from now on, unless it was cancelled."""
-        if self._state[attempt] == 1:
-            return True
-        if self._state[attempt] == 0:
-            self._state[attempt] = 1
-        return False
-
-    def cancelled(self, attempt: int) -> bool:
-        if self._state[attempt] != 2:
-            return False
-        self._state[attempt] = 1
-        return True
-
-    def cancel(self, attempt: int) -> None:
-        self._state[attempt] = 2
-
-    def add(self, request: int) -> int:
-        attempt = self._requests + len(self._of)
-        self._of.append(request)
-        self.pod.append(0)
-        self.began.append(0.0)
-        self._state.append(0)
-        self._copies.setdefault(request, [request]).append(attempt)
-        return attempt
-
-    def copies(self, request: int) -> int:
-        return len(self._copies.get(request, (request,)))
-
-    def tried(self, request: int) -> frozenset[int]:
-        return frozenset(self.pod[each] for each in self._copies.get(request, (request,)) if self.began[each])
-
-    def others(self, request: int, attempt: int) -> list[int]:
-        """Open ones besides this."""
-        known = self._copies.get(request)
-        return [each for each in known if each != attempt and not self._state[each]] if known else []

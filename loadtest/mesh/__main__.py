@@ -2,12 +2,11 @@
 
 import argparse
 import contextlib
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from loadtest import processes
+from loadtest import ending, processes
 from loadtest.mesh import addresses, guide, node
 from loadtest.mesh.live import LivePage
 from loadtest.mesh.lodging import Lodging
@@ -97,7 +96,7 @@ def main() -> int:
 
 def _plan(chosen: argparse.Namespace, lodging: Lodging | None) -> MeshPlan:
     strategy = None if chosen.no_sidecars else chosen.strategy
-    return MeshPlan(strategy=strategy, replicas=chosen.replicas, lodging=lodging, on_progress=_say)
+    return MeshPlan(strategy=strategy, replicas=chosen.replicas, lodging=lodging, on_progress=ending.say)
 
 
 @contextlib.contextmanager
@@ -111,20 +110,9 @@ def _lodging(chosen: argparse.Namespace) -> Iterator[Lodging | None]:
 
 
 def _news(text: str, live: LivePage) -> None:
-    _say(text)
+    ending.say(text)
     live.say("mesh", text)
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except KeyboardInterrupt:
-        _say("interrupted; every process was ended")
-        raise SystemExit(130) from None
-    except (processes.StartError, node.Missing, OSError, TimeoutError) as error:
-        _say(str(error))
-        raise SystemExit(3) from None
+    ending.of(main, node.Missing)

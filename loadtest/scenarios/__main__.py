@@ -1,23 +1,17 @@
 """`make scenarios`: what the door of an application promises, tried on real processes."""
 
-import sys
 import tempfile
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-import orjson
-
-from loadtest import processes
+from loadtest import ending, processes
 from loadtest.bench import arms as peers
-from loadtest.bench import document, machine, progress
+from loadtest.bench import machine, progress
 from loadtest.mesh import AnswerError
-from loadtest.scenarios import catalog, options, report
+from loadtest.scenarios import catalog, files, options, report
 from loadtest.scenarios.result import Result
 from loadtest.scenarios.stage import Stage
 from sidecar import clock
-
-FILES = ("scenarios.md", "scenarios.json", "scenarios.html")
 
 
 def main() -> int:
@@ -27,13 +21,15 @@ def main() -> int:
         print(options.listing())
         return 0
     processes.stop_on_signals(limit_s=3 * chosen.planned_s + 120)
-    say(f"about {progress.minutes(chosen.planned_s)} minutes; Ctrl-C ends every process that was started")
+    ending.say(
+        f"about {progress.minutes(chosen.planned_s)} minutes; Ctrl-C ends every process that was started"
+    )
     described = machine.describe(peers.named(["equilibrium"]))
-    going = progress.Progress(chosen.planned_s, say, clock.now)
+    going = progress.Progress(chosen.planned_s, ending.say, clock.now)
     with tempfile.TemporaryDirectory(prefix="equilibrium-scenarios-") as directory:
         stage = Stage(Path(directory), going, quick=chosen.quick)
         results = [played(entry, stage) for entry in chosen.entries]
-    write(chosen.out, results, described, quick=chosen.quick)
+    files.write(chosen.out, results, described, quick=chosen.quick, title=report.TITLE, kind="scenarios")
     return status(results)
 
 
@@ -44,21 +40,8 @@ def played(entry: catalog.Entry, stage: Stage) -> Result:
     except TimeoutError:
         raise  # the whole run's time is over
     except (processes.StartError, AnswerError, OSError) as error:
-        say(f"{entry.name} broke off: {error}")
+        ending.say(f"{entry.name} broke off: {error}")
         return Result(entry.name, entry.scenario.TITLE, broke=str(error).partition("\n")[0])
-
-
-def write(out: Path, results: Sequence[Result], described: dict[str, str], *, quick: bool) -> None:
-    """All three files; the Markdown to stdout too."""
-    blocks = report.blocks(results, described, quick=quick)
-    told = report.summary(results, described, quick=quick)
-    text = document.markdown(blocks)
-    contents = (text.encode(), orjson.dumps(told, option=orjson.OPT_INDENT_2))
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in zip(FILES, (*contents, document.html(report.TITLE, blocks).encode()), strict=True):
-        (out / name).write_bytes(content)
-    print(text)
-    say(f"{report.conclusion(results)}\nwritten: {', '.join(str(out / name) for name in FILES)}")
 
 
 def status(results: Sequence[Result]) -> int:
@@ -68,20 +51,5 @@ def status(results: Sequence[Result]) -> int:
     return 0 if all(each.held for each in results) else 1
 
 
-def say(line: str) -> None:
-    """Progress."""
-    print(line, file=sys.stderr, flush=True)
-
-
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except KeyboardInterrupt:
-        say("interrupted; every process was ended")
-        raise SystemExit(130) from None
-    except (processes.StartError, OSError, TimeoutError) as error:
-        say(f"it could not be run to its end: {error}")
-        raise SystemExit(3) from None
-    except Exception:  # noqa: BLE001 - a mistake of ours is no verdict: status 1 is kept for promises
-        traceback.print_exc()
-        raise SystemExit(3) from None
+    ending.of(main)
