@@ -220,6 +220,8 @@ async def test_a_webhook_never_sees_its_own_configuration(kube):
     everything = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"]}
     async with Hook(lambda request: denied("no")) as hook:
         await kube.create(hook.configuration("eq", everything))
+        with pytest.raises(StatusError, match="denied the request: no"):
+            await kube.create(pod("one"))
         await kube.delete("MutatingWebhookConfiguration", "", "eq")
         await kube.create(pod("one"))
 

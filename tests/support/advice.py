@@ -8,6 +8,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from sidecar import clock
+from tests.support.port import Port
 
 Object = dict[str, Any]
 
@@ -36,12 +37,11 @@ class AdviceServer:
     _number: int = 0
     _services: list[Object] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _runner: web.AppRunner | None = None
-    _port: int = 0
+    _port: Port = field(default_factory=Port)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return self._port.url
 
     @property
     def version(self) -> str:
@@ -90,17 +90,10 @@ class AdviceServer:
 
     async def start(self) -> None:
         """Serve; again at the same port after `stop`."""
-        app = web.Application()
-        app.router.add_post("/v1/advice", self._answer)
-        app.add_routes(self.beside)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.05, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        self._port = self._runner.addresses[0][1]
+        await self._port.open([web.post("/v1/advice", self._answer), *self.beside])
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._port.close()
 
     async def __aenter__(self) -> Self:
         await self.start()

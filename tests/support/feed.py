@@ -8,6 +8,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.support.port import Port
+
 Object = dict[str, Any]
 
 
@@ -22,13 +24,11 @@ class Feed:
     _services: dict[tuple[str, int], tuple[int, Object]] = field(default_factory=dict)
     _callers: tuple[int, list[Object]] = (0, [])
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _runner: web.AppRunner | None = None
-    _port: int = 0
-    _scheme: str = "http"
+    _port: Port = field(default_factory=Port)
 
     @property
     def url(self) -> str:
-        return f"{self._scheme}://127.0.0.1:{self._port}"
+        return self._port.url
 
     @property
     def version(self) -> str:
@@ -56,18 +56,10 @@ class Feed:
 
     async def start(self, tls: ssl.SSLContext | None = None) -> None:
         """Serve; again at the same port after `stop`."""
-        app = web.Application()
-        app.router.add_post("/v1/endpoints", self._answer)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.05, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=tls)
-        await site.start()
-        self._scheme = "https" if tls else "http"
-        self._port = self._runner.addresses[0][1]
+        await self._port.open([web.post("/v1/endpoints", self._answer)], tls)
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._port.close()
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -107,6 +107,9 @@ async def test_terminating_pods_serve_while_there_is_no_other(served: House) -> 
         await listener.serves("bus", 8080, "10.1.0.1:8080")
         await served.api.update(a_slice(leaving, endpoint("10.1.0.2", ready=False, serving=False)))
         await served.api.create(service("tram"))
+        await served.api.create(a_slice(endpoint("10.1.0.9"), name="tram-1", of="tram"))
+        source.seek("tram", 8080)
+        await listener.serves("tram", 8080, "10.1.0.9:8080")  # so the slice that changed before it is known
         await listener.serves("bus", 8080, "10.1.0.1:8080")
         await served.api.update(a_slice(leaving, endpoint("10.1.0.2")))
         await listener.serves("bus", 8080, "10.1.0.2:8080")
