@@ -93,7 +93,7 @@ def _entry(listener: str, exchange: Exchange, now: float) -> dict[str, object]:
         "status": exchange.status,
         "reason": exchange.reason,
         "duration_ms": round((now - exchange.started) * 1000.0, 3),
-        "attempts": exchange.tries,
+        "attempts": exchange.attempts.made,
         "request_bytes": exchange.received_bytes,
         "response_bytes": exchange.sent_bytes,
         "caller": down.peer.workload if isinstance(down, ServerConnection) else "",

@@ -6,7 +6,7 @@ from typing import Final
 from sidecar import clock
 from sidecar.exposition import CounterMetricFamily, GaugeMetricFamily, Metric
 from sidecar.policy.advice import WHY_NOT, Advice
-from sidecar.policy.services import Catalog
+from sidecar.policy.catalog import Catalog
 
 _GAUGES: Final = {
     "obeyed": "1 while advice is in force and obeyed, 0 otherwise",

@@ -25,22 +25,23 @@ from sidecar.apphealth.metrics import AppHealthMetrics
 from sidecar.apphealth.page import Page
 from sidecar.apphealth.prober import AppHealth
 from sidecar.consent import Consent
+from sidecar.discovered import Discovered
 from sidecar.errors import DiscoveryError
 from sidecar.events import Bus
 from sidecar.exposition import Registry
 from sidecar.inbound_metrics import InboundMetrics
 from sidecar.metrics import SidecarCollector
 from sidecar.policy.auth import Verifier
-from sidecar.policy.endpoints import EndpointsChanged, Event
-from sidecar.policy.services import Catalog
+from sidecar.policy.catalog import Catalog
 from sidecar.proxy.inbound import Inbound
 from sidecar.proxy.listener import Identity, ListenError, Surroundings
 from sidecar.proxy.original_dst import join
 from sidecar.proxy.outbound import Outbound
+from sidecar.proxy.pools import SWEEP_S
 from sidecar.proxy.resolve import EXTERNAL, Resolver
-from sidecar.proxy.upstream import SWEEP_S
 from sidecar.proxy.wheel import Wheel
 from sidecar.settings import Settings
+from sidecar.state import State
 from sidecar.strain_metrics import StrainMetrics
 from sidecar.supervise import Supervisor
 
@@ -57,9 +58,6 @@ class Sidecar:
         self._settings = settings
         self._loop = loop
         self._stop = asyncio.Event()
-        self._synced = False
-        self._heard = asyncio.Event()  # the source has published or failed
-        self._last_discovery_error = ""
         self._bus = Bus()
         self.events: Counter[str] = self._bus.counts
         self._supervisor = Supervisor(self._task_failed)
@@ -67,7 +65,8 @@ class Sidecar:
         self.catalog = Catalog(settings.workload.partition("/")[0], partial(parts.router, settings))
         self._wheel = Wheel(loop)
         clients = parts.Clients(settings)
-        self._source = parts.source(settings, clients, self._discovery_failed)
+        self._discovered = Discovered(self.catalog, self.events)
+        self._source = parts.source(settings, clients, self._discovered.failed)
         self._resolver = Resolver(
             self.catalog,
             passthrough=settings.unknown == "passthrough",
@@ -95,6 +94,16 @@ class Sidecar:
         self._strain = parts.strain(settings, self.inbound, self._bus)
         self._consent = Consent(self._strain.sources.fresh, settings.memory_hook)
         self._health = AppHealth(settings.app_probes)
+        self._state = State(
+            settings,
+            self.catalog,
+            self._discovered,
+            self.inbound,
+            self.outbound,
+            self._strain,
+            self._advice,
+            self.events,
+        )
         self._admin = self._make_admin()
 
     # -- building
@@ -124,12 +133,12 @@ class Sidecar:
             registry.register(InboundMetrics(self.inbound.door.gate, self._settings.workload))
         key = self._settings.mesh_key_bytes
         controls = Controls(
-            self._not_ready,
-            self.state,
-            self.explain,
+            self._state.not_ready,
+            self._state.snapshot,
+            self._state.explain,
             self.drain,
             self.stop,
-            self.demand,
+            self._state.demand,
             lambda: self._strain.recorder.render("asked"),
             self._consent.negotiate,
             Page(self._health).answer,
@@ -160,7 +169,7 @@ class Sidecar:
         if not self._source.on_demand:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(
-                    self._heard.wait(), FIRST_WORD_S
+                    self._discovered.heard.wait(), FIRST_WORD_S
                 )  # ready means: the first request can be routed
         self._supervisor.start("housekeeping", self._keep_house)
         if self._access_log is not None:
@@ -186,26 +195,7 @@ class Sidecar:
             self._supervisor.start("advice", self._advice.run)
 
     async def _discover(self) -> None:
-        await self._source.run(self._published)
-
-    def _published(self, event: Event) -> None:
-        self._synced = True
-        self._heard.set()
-        self.events["discovery"] += 1
-        before = self._known(event)
-        self.catalog.apply(event, clock.now())
-        if isinstance(event, EndpointsChanged):
-            after = self._known(event)
-            for name, addresses in before.items():
-                self.outbound.stats.forget(name, addresses - after.get(name, set()))
-            self._resolver.published(event)
-
-    def _known(self, event: Event) -> dict[str, set[str]]:
-        """Service name → addresses, before or after an event."""
-        if not isinstance(event, EndpointsChanged):
-            return {}
-        service = self.catalog.services.get((self.catalog.canonical(event.host), event.port))
-        return {service.name: set(service.endpoints)} if service is not None else {}
+        await self._discovered.follow(self._source, self._resolver, self.outbound.stats)
 
     async def _keep_house(self) -> None:
         while True:
@@ -227,7 +217,7 @@ class Sidecar:
     def stop(self) -> None:
         """Drain and exit, even in the middle of starting."""
         self._stop.set()
-        self._heard.set()
+        self._discovered.heard.set()
 
     def drain(self) -> None:
         """Stop accepting; connections close as their requests end."""
@@ -253,75 +243,8 @@ class Sidecar:
         if self._access_log is not None:
             self._access_log.close()
 
-    # -- telling
-
-    def _not_ready(self) -> str:
-        if self.outbound.draining:
-            return "draining"
-        if not self._synced and not self._source.on_demand:
-            return f"discovery has said nothing yet {self._last_discovery_error}".strip()
-        return ""
-
     def _own_ports(self) -> set[int]:
         return {self.outbound.address[1], self.inbound.address[1], self._settings.admin[1]}
-
-    def state(self) -> dict[str, object]:
-        """Everything `/state` shows: plain values."""
-        now = clock.now()
-        services = {
-            service.name: {
-                "host": service.host,
-                "port": service.port,
-                "endpoints": {address: e.label for address, e in service.endpoints.items()},
-                "policy_failures": service.policy_failures,
-                **service.router.snapshot(now),
-            }
-            for service in self.catalog.services.values()
-        }
-        return {
-            "workload": self._settings.workload,
-            "draining": self.outbound.draining,
-            "strategy": self._settings.strategy,
-            "services": services,
-            "advice": self._advice.state() if self._advice is not None else None,
-            "events": dict(self.events),
-            "inbound": {
-                "in_flight": self.inbound.stats.in_flight,
-                "connections": self.inbound.stats.connections,
-                **(self.inbound.door.gate.snapshot() if self.inbound.door is not None else {}),
-            },
-            "degradation": {**self._strain.governor.snapshot(), "publishing": self._strain.publishing},
-            "demand": self.demand(),
-            "memory": self._strain.memory(),
-            "outbound": {
-                "in_flight": self.outbound.stats.in_flight,
-                "connections": self.outbound.stats.connections,
-            },
-        }
-
-    def demand(self) -> dict[str, object]:
-        """`/demand`: how much more this pod could use (docs/demand.md)."""
-        settings = self._settings
-        return {
-            **self._strain.demand.snapshot(),
-            "source": self._strain.readings[0].source if self._strain.readings else "none",
-            "pod": settings.pod,
-            "namespace": settings.workload.partition("/")[0],
-            "container": settings.container,
-        }
-
-    def explain(self, name: str) -> str | None:
-        """`/explain`: one service in words; None when there is no such service."""
-        for service in self.catalog.services.values():
-            if name in (service.name, service.host, f"{service.host}:{service.port}"):
-                return service.explain(clock.now())
-        return None
-
-    def _discovery_failed(self, error: DiscoveryError) -> None:
-        self.events["discovery_error"] += 1
-        self._heard.set()
-        self._last_discovery_error = str(error)
-        log.warning("discovery: %s", error)
 
     def _advice_failed(self, error: DiscoveryError) -> None:
         self.events["advice_error"] += 1

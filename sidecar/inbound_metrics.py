@@ -72,9 +72,9 @@ class InboundMetrics:
     def _capacity(self) -> Iterator[Metric]:
         admission = self._gate.admission
         values = (
-            admission.fill,
-            admission.red,
-            admission.price,
+            admission.room.fill,
+            admission.room.red,
+            admission.room.price,
             float(admission.slots),
             self._gate.defence.exploitability,
         )

@@ -15,7 +15,8 @@ from sidecar.exposition import (
     Metric,
     UntypedMetricFamily,
 )
-from sidecar.policy.services import Catalog, Service
+from sidecar.policy.catalog import Catalog
+from sidecar.policy.services import Service
 from sidecar.proxy.inbound import Inbound
 from sidecar.proxy.listener import Listener
 from sidecar.proxy.outbound import Outbound

@@ -7,7 +7,8 @@ from typing import Literal
 from sidecar.apphealth.probes import Probe
 from sidecar.hooks import Hook
 from sidecar.proxy.limits import Limits, Timeouts
-from sidecar.variables import TABLE, Discovery
+from sidecar.values import Discovery
+from sidecar.variables import TABLE
 
 Address = tuple[str, int]
 """IP, port."""

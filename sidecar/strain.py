@@ -86,7 +86,7 @@ class Strain:
         if door is not None:
             door.gate.admission.scale = self.governor.scale
             door.sweep(now)
-            self._saturation(door.gate.admission.fill)
+            self._saturation(door.gate.admission.room.fill)
         if now - self._sampled_at >= SAMPLE_S - SENSE_S / 2:
             self._sampled_at = now
             self._sample(now)
@@ -109,7 +109,7 @@ class Strain:
         self.demand.sample(
             now,
             utilisation=self._inbound.stats.requests_in_flight / self._inbound.limit,
-            queue_fill=door.gate.admission.fill if door is not None else 0.0,
+            queue_fill=door.gate.admission.room.fill if door is not None else 0.0,
             latency_ratio=ratio,
             throttled_share=self._throttled_share(now),
         )

@@ -1,126 +1,12 @@
-"""The sidecar's environment variables: one row each, and the parsers that only they need. Pure."""
+"""The sidecar's environment variables: one row each. Pure."""
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
 
-from sidecar import contract, parsing
+from sidecar import contract, parsing, values
 from sidecar.apphealth.environment import parse_probes
 from sidecar.environment import Table, Variable
 from sidecar.hooks import parse_hook
-from sidecar.parsing import ParseError, unfit
 from sidecar.pressure import page
-from sidecar.proxy.limits import Limits, Timeouts
-
-
-@dataclass(frozen=True, slots=True)
-class Discovery:
-    """Where endpoints come from; `argument`: a file's path, a coordinator's URL."""
-
-    kind: Literal["file", "dns", "kubernetes", "coordinator"]
-    argument: str = ""
-
-
-def parse_discovery(text: str) -> Discovery:
-    """`file:PATH`, `dns`, `kubernetes` or `coordinator:URL`."""
-    kind, _, rest = text.partition(":")
-    if kind == "file" and rest:
-        return Discovery("file", rest)
-    if text == "dns":
-        return Discovery("dns")
-    if text == "kubernetes":
-        return Discovery("kubernetes")
-    if kind == "coordinator":
-        return Discovery("coordinator", parse_url(rest))
-    raise unfit("not a source", "file:PATH, dns, kubernetes or coordinator:URL")
-
-
-def parse_url(text: str) -> str:
-    """Of a server: http or https, host, port, a path to put ours behind; no user, query or fragment."""
-    if not re.fullmatch(
-        r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?", text
-    ):
-        raise unfit(f"{text!r} is not a server's URL", "such as https://coordinator.mesh:15480")
-    return text.rstrip("/")
-
-
-def parse_advice(text: str) -> str:
-    """`auto`, `off`, or the URL of a coordinator."""
-    if text in ("auto", "off"):
-        return text
-    try:
-        return parse_url(text)
-    except ParseError as error:
-        raise unfit(
-            error.flaws[0].why, "auto, off, or a URL such as https://coordinator.mesh:15480"
-        ) from None
-
-
-def parse_path(text: str) -> str:
-    """An absolute path as requests have it, without a query."""
-    if not re.fullmatch(r"/[\x21-\x7e]{0,255}", text) or "?" in text or "#" in text:
-        raise unfit("not a path", "such as /healthz, without a query")
-    return text
-
-
-def parse_memory(text: str) -> int:
-    """Bytes, more than none."""
-    size = parsing.parse_size(text)
-    if not size:
-        raise unfit("no memory at all", "a size above 0, or unset to detect it")
-    return size
-
-
-def parse_ports(text: str) -> frozenset[int]:
-    """Ports and ranges, `25,8000-8010`; `none` for none."""
-    if text == "none":
-        return frozenset()
-    ranges = parsing.parse_list(_parse_range)(text)
-    return frozenset(port for ports in ranges for port in ports)
-
-
-def _parse_range(text: str) -> range:
-    low, dash, high = text.partition("-")
-    first = parsing.parse_port(low)
-    last = parsing.parse_port(high) if dash else first
-    if first > last:
-        raise unfit("a range that ends before it begins", f"{high}-{low}")
-    return range(first, last + 1)
-
-
-_TIMEOUTS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
-    "connect": ("connect_s", parsing.parse_duration),
-    "first-byte": ("first_byte_s", parsing.parse_bound),
-    "idle": ("idle_s", parsing.parse_bound),
-    "total": ("total_s", parsing.parse_bound),
-    "sniff": ("sniff_s", parsing.parse_bound),
-}
-_LIMITS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
-    "in-flight": ("in_flight", parsing.parse_count(1)),
-    "pending": ("pending", parsing.parse_count(0)),
-    "replay": ("replay_bytes", parsing.parse_size),
-    "head": ("head_bytes", parse_memory),
-    "fields": ("head_fields", parsing.parse_count(1)),
-    "pool-idle": ("pool_idle_s", parsing.parse_duration),
-    "pool-age": ("pool_age_s", parsing.parse_duration),
-}
-
-
-def parse_timeouts(text: str) -> Timeouts:
-    """Those that are not given keep their defaults."""
-    return Timeouts(**_fields(text, _TIMEOUTS))
-
-
-def parse_limits(text: str) -> Limits:
-    """Those that are not given keep their defaults."""
-    return Limits(**_fields(text, _LIMITS))
-
-
-def _fields(text: str, table: Mapping[str, tuple[str, Callable[[str], Any]]]) -> dict[str, Any]:
-    pairs = parsing.parse_pairs(text, {key: parse for key, (_, parse) in table.items()})
-    return {table[key][0]: value for key, value in pairs.items()}
 
 
 def _switch(text: str) -> bool:
@@ -177,7 +63,7 @@ VARIABLES = (
         "file:PATH | dns | kubernetes | coordinator:URL",
         "Where endpoints come from; a file (YAML or JSON) is followed as it changes; kubernetes needs the rights of "
         "docs/discovery.md; a coordinator speaks docs/feed.md.",
-        parse_discovery,
+        values.parse_discovery,
     ),
     Variable(
         "advice",
@@ -185,7 +71,7 @@ VARIABLES = (
         "auto | off | http(s)://HOST:PORT",
         "Who is asked how to share requests out (docs/advice.md); auto: the coordinator that discovery follows, if it "
         "does. Advice that costs more than our own choice is disobeyed.",
-        parse_advice,
+        values.parse_advice,
     ),
     Variable(
         "token",
@@ -226,7 +112,7 @@ VARIABLES = (
         "",
         "bytes, or with Ki, Mi, Gi",
         "Memory of the container; detected when unset.",
-        parse_memory,
+        values.parse_memory,
     ),
     Variable(
         "timeouts",
@@ -234,22 +120,22 @@ VARIABLES = (
         "key=duration,… (ms, s, m, h; none for no bound, except connect)",
         "Bounds of one exchange; idle on both sides. sniff=1s: how long an intercepted connection may stay silent "
         "before its destination is connected to untouched.",
-        parse_timeouts,
+        values.parse_timeouts,
     ),
     Variable(
         "limits",
         "in-flight=1024,pending=128",
-        f"key=value,… of {', '.join(_LIMITS)}",
+        f"key=value,… of {', '.join(values.LIMITS)}",
         "In flight and pending per endpoint; replay=64KiB of body kept for another attempt; head=64KiB and fields=100 "
         "of one message; pool-idle=60s and pool-age=10m of unused connections.",
-        parse_limits,
+        values.parse_limits,
     ),
     Variable(
         "opaque_ports",
         "25,587,3306,4444,5432,6379,9300,11211",
         "port,… and ranges such as 8000-8010; none",
         "Ports behind which nobody speaks HTTP: intercepted connections to them are carried untouched, at once.",
-        parse_ports,
+        values.parse_ports,
     ),
     Variable(
         "concurrency",
@@ -269,7 +155,7 @@ VARIABLES = (
         "",
         "/path,… (at most 16)",
         "Paths of health checks: never queued or punished, within 10/s each.",
-        parsing.parse_list(parse_path),
+        parsing.parse_list(values.parse_path),
         unset=(),
     ),
     Variable(

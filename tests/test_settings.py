@@ -8,7 +8,8 @@ from sidecar import contract
 from sidecar.errors import ConfigError
 from sidecar.proxy.limits import Limits, Timeouts
 from sidecar.settings import from_env
-from sidecar.variables import TABLE, VARIABLES, Discovery
+from sidecar.values import Discovery
+from sidecar.variables import TABLE, VARIABLES
 
 
 def mistakes(**environ):

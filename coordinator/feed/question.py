@@ -10,7 +10,7 @@ from coordinator.callers.who import Refused
 from sidecar import parsing
 from sidecar.kube import names
 from sidecar.parsing import ParseError
-from sidecar.policy import services
+from sidecar.policy import hosts
 
 LARGEST_BYTES: Final = 512 * 1024
 MOST_SERVICES: Final = 2000
@@ -61,7 +61,7 @@ def read(raw: bytes) -> Question:
 @lru_cache(maxsize=16384)
 def canonical(text: str, namespace: str) -> str:
     """`bus.default:8080`, `bus.default`, `10.96.0.7:80`, `[fd00::7]:80`; "" for what cannot be a service."""
-    host, port = services.split_authority(text.encode("latin-1", "replace"))
+    host, port = hosts.split_authority(text.encode("latin-1", "replace"))
     if port is not None and not 0 < port < 65536:
         return ""
     try:

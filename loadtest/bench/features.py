@@ -49,7 +49,7 @@ ours = [(b"Via", b"1.1 eq-1f2e3d4c"), (b"X-GT-Caller", b"default/app"), (b"X-GT-
 """
 _SERVICE = """
 from sidecar.policy.endpoints import Endpoint, EndpointsChanged
-from sidecar.policy.services import Catalog
+from sidecar.policy.catalog import Catalog
 catalog = Catalog("default")
 known = tuple(Endpoint(f"10.0.0.{i}:8080") for i in range(3))
 catalog.apply(EndpointsChanged("bus-service", 8080, known), 0.0)

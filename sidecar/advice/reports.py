@@ -9,8 +9,9 @@ from sidecar.advice import messages
 from sidecar.events import Bus, Event
 from sidecar.policy import reporting
 from sidecar.policy.advice import Column
+from sidecar.policy.catalog import Catalog
 from sidecar.policy.gate import Gate
-from sidecar.policy.services import Catalog, Service
+from sidecar.policy.services import Service
 
 DISOBEYED: Final = "ADVICE_DISOBEYED"
 """A service's advice was found to cost more than our own mix."""

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 
-from sidecar.policy import services
+from sidecar.policy import hosts
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -13,7 +13,7 @@ Key = tuple[str, str]
 
 def service(host: str, namespace: str) -> Key | None:
     """None for what cannot be a Service; `namespace`: where short names are looked up."""
-    labels = services.canonical(host, namespace).split(".")
+    labels = hosts.canonical(host, namespace).split(".")
     if len(labels) != 2 or not all(map(_LABEL.fullmatch, labels)):
         return None
     return labels[1], labels[0]

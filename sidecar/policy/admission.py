@@ -3,61 +3,54 @@
 Slots are what the limit allows (overload/limits.py). While one is free and nobody waits, a request walks in: no table
 is touched. Otherwise it waits, briefly, in a bounded room that is fair by budget (waiting.py).
 
-What cannot be served is refused at once rather than late: demand outside the feasible region (game/feasible.py: what
-goes in before it would take longer than anybody may wait), a deadline that cannot be met, and, early and at random
-while the room fills, callers beyond their share (overload/red.py). Decisions are O(1) until somebody waits, then
-O(callers that wait).
+What cannot be served is refused at once rather than late (outlook.py), and, early and at random while the room fills,
+callers beyond their share (overload/red.py). Decisions are O(1) until somebody waits, then O(callers that wait).
 """
 
 import math
 import random
 from typing import Final
 
-from sidecar.game.feasible import Region
 from sidecar.policy.ask import ADMITTED, NEW, OVER, QUEUED, REFUSED, AdmissionConfig, Ask
-from sidecar.policy.buckets import Bucket
-from sidecar.policy.overload import red
-from sidecar.policy.overload.limits import Limit
+from sidecar.policy.outlook import Outlook
+from sidecar.policy.overload.limit import Limit
 from sidecar.policy.pace import Pace
 from sidecar.policy.purses import Exemptions
+from sidecar.policy.ration import Ration
 from sidecar.policy.waiting import WaitingRoom
 
 __all__ = ["ADMITTED", "NEW", "OVER", "QUEUED", "REFUSED", "Admission", "AdmissionConfig", "Ask"]
 
-_RATION_S: Final = 0.1
-"""Of a ration may go in at once."""
-_USUAL_S: Final = 60.0
 CONGESTED_S: Final = 1.0
 """The application counts as congested for so long after somebody had to wait."""
 
 
 class Admission:
-    """One gate. `in_flight`: admitted and not over; `evicted`: see `arrive`; `drops`: refusals by cause."""
+    """One gate. `in_flight`: admitted and not over; `evicted`: see `arrive`; `drops`: refusals by cause.
+
+    `room`: who waits, and how full it is.
+    """
 
     __slots__ = (
         "_admitted",
-        "_bound",
         "_config",
         "_exempted",
         "_exemptions",
         "_late",
         "_limit",
         "_now",
+        "_outlook",
         "_pace",
         "_queued_at",
         "_ration",
-        "_rationed",
         "_refused",
-        "_region",
         "_rng",
-        "_room",
-        "_scale",
-        "_usual",
         "_waited",
         "_waiting",
         "drops",
         "evicted",
         "in_flight",
+        "room",
         "slots",
     )
 
@@ -65,18 +58,14 @@ class Admission:
         self._config = config
         self._limit = limit
         self._rng = rng
-        self._room = WaitingRoom(config)
-        self._waiting = self._room.queue
+        self.room = WaitingRoom(config)
+        self._waiting = self.room.queue
         self._pace = Pace()
         self._exemptions = Exemptions(config.probe_paths, config.probe_rate)
-        self._region = Region(0.0, [0.0])
+        self._outlook = Outlook(config.most_wait_s)
+        self._ration = Ration()
         self._late: list[Ask] = []  # refused while the adapter was not looking
-        self._scale = 1.0
-        self._usual = 0.0  # requests/s: the most of the last minute or so, at full scale
-        self._ration: Bucket | None = None  # what may go in while the scale is below 1
-        self._rationed = math.inf  # the same as requests/s
         self.slots = 1  # requests the application may have at a time, scale included
-        self._bound = 1
         self._now = 0.0
         self._queued_at = -math.inf
         self._admitted = self._waited = self._refused = self._exempted = 0
@@ -97,7 +86,7 @@ class Admission:
             self.in_flight < self.slots
             and self._waiting.count == 0
             and (ask.deadline is None or now < ask.deadline)
-            and (self._ration is None or self._ration.take(self._rationed, now))
+            and self._ration.take(now)
         ):
             self._admitted += 1
             self._go(ask, now)
@@ -129,9 +118,9 @@ class Admission:
         """The one who may go in now, if there is a slot and somebody who waits."""
         while self._waiting.count and self.in_flight < self.slots:
             self._now = self._queued_at = now
-            if self._ration is not None and not self._ration.take(self._rationed, now):
+            if not self._ration.take(now):
                 return None
-            ask = self._room.choose(self.capacity, now)
+            ask = self.room.choose(self.capacity, now)
             if ask is None:
                 return None
             if ask.deadline is None or now < ask.deadline:
@@ -143,7 +132,7 @@ class Admission:
 
     def withdraw(self, ask: Ask, now: float) -> None:
         """Its client left while it was queued."""
-        if ask.state == QUEUED and self._room.leave(ask):
+        if ask.state == QUEUED and self.room.leave(ask):
             ask.state = OVER
 
     def overloaded(self, now: float) -> None:
@@ -169,15 +158,13 @@ class Admission:
         self._limit.tick(now)
         self._fit()
         self._pace.measure(now)
-        if self._ration is None:
-            self._usual = max(self._pace.rate, self._usual * math.exp(-max(0.0, elapsed_s) / _USUAL_S))
-        self._room.purses.review(now)
-        capacity = self.capacity
-        self._region = Region(float(self.slots), [self.slots / capacity if capacity > 0.0 else 0.0])
+        self._ration.see(self._pace.rate, elapsed_s)
+        self.room.purses.review(now)
+        self._outlook.review(self.slots, self.capacity)
         late, self._late = self._late, []
-        for ask in self._room.waiting():
-            cause = self._hopeless(ask, now)
-            if cause and self._room.leave(ask):
+        for ask in self.room.waiting():
+            cause = self._outlook.hopeless(ask, self._pace.typical_s, now)
+            if cause and self.room.leave(ask):
                 self._refuse(ask, cause)
                 late.append(ask)
         return late
@@ -190,35 +177,19 @@ class Admission:
 
         At least one slot, and a request a second, stay. Set by the governor.
         """
-        return self._scale
+        return self._ration.scale
 
     @scale.setter
     def scale(self, scale: float) -> None:
         scale = min(1.0, scale) if scale > 0.0 else 0.0
-        if scale != self._scale:
-            self._scale = scale
-            self._set_ration()
+        if scale != self._ration.scale:
+            self._ration.set(scale, self._now)
             self._fit()
 
     @property
     def queued(self) -> int:
         """Requests that wait."""
         return self._waiting.count
-
-    @property
-    def bound(self) -> int:
-        """Requests that may wait."""
-        return self._bound
-
-    @property
-    def fill(self) -> float:
-        """Of the waiting room, in [0, 1]."""
-        return min(1.0, self._waiting.count / self._bound)
-
-    @property
-    def red(self) -> float:
-        """Probability with which one more of a caller beyond its share is refused now."""
-        return red.drop_probability(self.fill)
 
     @property
     def utilisation(self) -> float:
@@ -228,12 +199,12 @@ class Admission:
     @property
     def capacity(self) -> float:
         """Requests/s when all slots are in use (Little's law), or as many as are rationed; 0 until enough is known."""
-        return min(self._pace.capacity, self._rationed)
+        return min(self._pace.capacity, self._ration.per_s)
 
     @property
     def told(self) -> int:
         """Slots as others are told them, scale included: while nothing is known, those it was configured with."""
-        return max(1, int(self._limit.told * self._scale))
+        return max(1, int(self._limit.told * self._ration.scale))
 
     @property
     def latency_ratio(self) -> float | None:
@@ -254,12 +225,7 @@ class Admission:
     @property
     def steady(self) -> bool:
         """Slots are what the application can do: not lowered to measure it, nor to spare its memory."""
-        return self._scale >= 1.0 and self._limit.steady()
-
-    @property
-    def price(self) -> float:
-        """Of the last auction, in budget."""
-        return self._room.price
+        return self._ration.scale >= 1.0 and self._limit.steady()
 
     @property
     def decisions(self) -> dict[str, int]:
@@ -271,22 +237,17 @@ class Admission:
             "exempt": self._exempted,
         }
 
-    @property
-    def callers(self) -> int:
-        """Callers remembered."""
-        return self._room.callers
-
     # -- details
 
     def _wait(self, ask: Ask, now: float) -> str:
         self._now = now
-        if self._waiting.count or self.in_flight >= self.slots or self._ration is not None:
+        if self._waiting.count or self.in_flight >= self.slots or self._ration.short:
             self._queued_at = now
-        self._room.seen(ask, self.capacity, now)
+        self.room.seen(ask, self.capacity, now)
         cause = self._objection(ask, now)
         if not cause:
             ask.state = QUEUED
-            gone = self._room.enter(ask, self._bound)
+            gone = self.room.enter(ask)
             if gone is not ask:
                 self._waited += 1
                 self.evicted = gone
@@ -300,24 +261,14 @@ class Admission:
 
     def _objection(self, ask: Ask, now: float) -> str:
         """Why it need not even wait; empty: no reason."""
-        ahead = self._room.ahead(ask) + 1  # the slots are in use: one has to end first
-        if ask.deadline is not None:
-            capacity = self.capacity
-            wait_s = ahead / capacity if capacity > 0.0 else 0.0
-            if now + wait_s + self._pace.typical_s >= ask.deadline:
-                return "deadline"
-        if ask.bid <= 0.0 and not self._region.contains([ahead / self._config.most_wait_s]):
-            return "full"  # a bid may go in before its turn
-        chance = self.red
-        if chance > 0.0 and self._room.beyond_its_share(ask) and self._rng.random() < chance:
+        ahead = self.room.ahead(ask) + 1  # the slots are in use: one has to end first
+        cause = self._outlook.objection(ask, ahead, self.capacity, self._pace.typical_s, now)
+        if cause:
+            return cause
+        chance = self.room.red
+        if chance > 0.0 and self.room.beyond_its_share(ask) and self._rng.random() < chance:
             return "red"
         return ""
-
-    def _hopeless(self, ask: Ask, now: float) -> str:
-        """Why it need not wait any longer."""
-        if ask.deadline is not None and now + self._pace.typical_s >= ask.deadline:
-            return "deadline"
-        return "full" if now - ask.arrived >= self._config.most_wait_s else ""
 
     def _go(self, ask: Ask, now: float) -> None:
         self.in_flight += 1
@@ -329,15 +280,7 @@ class Admission:
         ask.cause = cause
         self.drops[cause] += 1
 
-    def _set_ration(self) -> None:
-        """Fewer slots are no less work for an application that needs few: what goes in per second shrinks too."""
-        if self._scale >= 1.0:
-            self._ration, self._rationed = None, math.inf
-            return
-        self._rationed = max(1.0, self._scale * self._usual)
-        self._ration = Bucket(self._rationed, self._now, _RATION_S)
-
     def _fit(self) -> None:
         """The limit or its scale may have moved."""
-        self.slots = max(1, int(self._limit.value * self._scale))
-        self._bound = max(self._config.least_queue, int(self.slots * self._config.queue_share))
+        self.slots = max(1, int(self._limit.value * self._ration.scale))
+        self.room.bound = max(self._config.least_queue, int(self.slots * self._config.queue_share))

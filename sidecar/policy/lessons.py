@@ -1,4 +1,7 @@
-"""What a ticket teaches: how fast its endpoint answers, how often it fails, whether it is still to be played."""
+"""What a ticket teaches: how fast its endpoint answers, how often it fails, whether it is still to be played.
+
+And, where it was sent as advised or to compare with advice, what that has cost (`obedience`).
+"""
 
 from typing import Final
 
@@ -7,6 +10,7 @@ from sidecar.policy import failures
 from sidecar.policy.baselines import Baselines
 from sidecar.policy.health import Health
 from sidecar.policy.ledger import Ledger
+from sidecar.policy.obedience import Stake
 from sidecar.policy.probes import Probes
 from sidecar.policy.roster import Roster
 from sidecar.policy.standing import Standing
@@ -46,11 +50,15 @@ class Lessons:
         standing.answered(ratio, now, self._config.slow_memory_s, self._config.most_slowdown)
         standing.curve.add(ticket.load, took)
         self._probes.answered(standing, ratio)
+        if ticket.stake is not None:
+            self._settle_stake(ticket.stake, ticket, took)
 
     def settled(
         self, standing: Standing, ticket: Ticket, outcome: Outcome, now: float, congestion: float | None
     ) -> None:
         """It is over."""
+        if ticket.stake is not None:
+            self._unanswered(ticket.stake, ticket, outcome, now)
         if ticket.first_byte_at is None:
             standing.stop_waiting(ticket)
             if outcome is Outcome.ABANDONED and not ticket.replied:
@@ -72,6 +80,18 @@ class Lessons:
             self._failed(standing, ticket, now, usual)
         else:
             self._succeeded(standing, ticket, now, usual)
+
+    def _unanswered(self, stake: Stake, ticket: Ticket, outcome: Outcome, now: float) -> None:
+        """Failed, or not waited for to the end: that it would have taken so long at least is known then."""
+        if outcome is Outcome.FAILED:
+            self._settle_stake(stake, ticket, self._config.error_price_s)
+        elif not ticket.replied and ticket.waited(now) > ticket.baseline_s:
+            self._settle_stake(stake, ticket, ticket.waited(now))
+        ticket.stake = None
+
+    def _settle_stake(self, stake: Stake, ticket: Ticket, took_s: float) -> None:
+        stake.settle(min(self._config.most_slowdown, took_s / max(ticket.baseline_s, 1e-6)))
+        ticket.stake = None
 
     def _failed(self, standing: Standing, ticket: Ticket, now: float, usual: float) -> None:
         price_s = self._config.error_price_s

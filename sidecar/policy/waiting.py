@@ -15,19 +15,31 @@ to weight is below the mean, so somebody else's is above).
 from sidecar.game import auction
 from sidecar.policy.ask import AdmissionConfig, Ask
 from sidecar.policy.fairness import FairQueue, Flow, bounded_weight
+from sidecar.policy.overload import red
 from sidecar.policy.purses import Purses
 
 
 class WaitingRoom:
-    """Requests that wait. `price`: of the last auction, in budget."""
+    """Requests that wait, at most `bound`. `price`: of the last auction, in budget."""
 
-    __slots__ = ("_ageing_per_s", "price", "purses", "queue")
+    __slots__ = ("_ageing_per_s", "bound", "price", "purses", "queue")
 
     def __init__(self, config: AdmissionConfig) -> None:
         self._ageing_per_s = config.ageing_per_s
         self.queue: FairQueue[Ask] = FairQueue(config.most_callers)
         self.purses = Purses(config.most_callers, config.burst_s, config.balance_s, config.present_s)
+        self.bound = config.least_queue
         self.price = 0.0
+
+    @property
+    def fill(self) -> float:
+        """Of the places, in [0, 1]."""
+        return min(1.0, self.queue.count / self.bound)
+
+    @property
+    def red(self) -> float:
+        """Probability with which one more of a caller beyond its share is refused now."""
+        return red.drop_probability(self.fill)
 
     @property
     def callers(self) -> int:
@@ -52,11 +64,11 @@ class WaitingRoom:
             total += weight
         return (own + 1) * total >= (queue.count + 1) * weight
 
-    def enter(self, ask: Ask, bound: int) -> Ask | None:
+    def enter(self, ask: Ask) -> Ask | None:
         """It waits; of more than `bound`, the one returned has to leave (it may be the same)."""
         queue = self.queue
         queue.push(ask.caller, ask.weight, ask)
-        if queue.count <= bound:
+        if queue.count <= self.bound:
             return None
         first = queue.first()
         # Whose turn it is keeps its one place, or a small budget would be crowded out for ever.

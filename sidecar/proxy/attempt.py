@@ -15,7 +15,8 @@ from sidecar.proxy.stats import EndpointStats
 
 if TYPE_CHECKING:
     from sidecar.proxy.exchange import Exchange
-    from sidecar.proxy.upstream import Pool, Upstream
+    from sidecar.proxy.pools import Pool
+    from sidecar.proxy.upstream import Upstream
 
 _REASON: Final = contract.REASON.lower().encode()
 _CONGESTION: Final = contract.CONGESTION.lower().encode()

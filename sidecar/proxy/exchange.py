@@ -1,40 +1,32 @@
-"""One request and its response, whatever the codec: attempts, retries, hedges, time limits, the one outcome.
+"""One request and its response, whatever the codec: what passes between its two sides, and the one outcome.
 
 An exchange stands between two streams it never looks inside. `Downstream` is the client's side, `Upstream` one
 connection to an endpoint; both speak in heads, data, trailers, resets and credit, so that HTTP/2 can take
-either place. It settles every ticket exactly once, client gone and shutdown included.
+either place. Whom to ask, and whether to ask again, is `attempts`; what takes too long, `timeouts`. Every ticket is
+settled exactly once, client gone and shutdown included.
 """
 
 import asyncio
 
 from sidecar import clock, contract
-from sidecar.errors import ExchangeError, TimedOut, Unavailable
+from sidecar.errors import ExchangeError, TimedOut
 from sidecar.policy.gate import Knock
-from sidecar.policy.retries import MAX_FURTHER_ATTEMPTS, RETRYABLE_STATUS
-from sidecar.policy.router import NoEndpoint
+from sidecar.policy.retries import RETRYABLE_STATUS
 from sidecar.policy.services import Service
 from sidecar.proxy.attempt import Attempt
-from sidecar.proxy.message import HEDGEABLE, Fields, RequestHead, ResponseHead
+from sidecar.proxy.attempts import Attempts
+from sidecar.proxy.message import Fields, RequestHead, ResponseHead
+from sidecar.proxy.replay import Replay
 from sidecar.proxy.replies import reply
 from sidecar.proxy.sides import Downstream, Side
 from sidecar.proxy.upstream import Upstream
-
-_REASON = contract.REASON.lower().encode()
-_APP_UNREACHABLE = contract.APP_UNREACHABLE.encode()
 
 
 class Exchange:
     """See the module. Created by a downstream codec when a request head is complete."""
 
     __slots__ = (
-        "_body",
-        "_body_size",
-        "_credit_held",
         "_deadline_timer",
-        "_fresh",
-        "_hedge_timer",
-        "_last_error",
-        "_tried",
         "answered_at",
         "attempts",
         "complete",
@@ -48,6 +40,7 @@ class Exchange:
         "last_active",
         "reason",
         "received_bytes",
+        "replay",
         "request_trailers",
         "responded",
         "route",
@@ -56,7 +49,6 @@ class Exchange:
         "side",
         "started",
         "status",
-        "tries",
         "tunnel",
     )
 
@@ -69,8 +61,8 @@ class Exchange:
         self.started = self.last_active = now
         self.service: Service | None = None
         self.route = ""
-        self.attempts: list[Attempt] = []
-        self.tries = 0
+        self.attempts = Attempts(fresh=head.method == b"CONNECT")
+        self.replay = Replay(data, side.limits.replay_bytes)
         self.complete = end  # the whole request has arrived
         self.request_trailers: Fields | None = None
         self.responded = self.finished = self.interim_sent = self.tunnel = False
@@ -81,14 +73,7 @@ class Exchange:
         self.knock: Knock | None = None  # its place at the door of our own application
         self.answered_at: float | None = None  # when the final head came
         self.received_bytes, self.sent_bytes = len(data), 0
-        self._body: list[bytes] | None = [data] if data else []
-        self._body_size = len(data)
-        self._credit_held = False
-        self._tried: frozenset[str] = frozenset()
-        self._last_error: ExchangeError | None = None
-        self._fresh = head.method == b"CONNECT"  # needs a connection nobody has spoken on
         self._deadline_timer: asyncio.TimerHandle | None = None
-        self._hedge_timer: asyncio.TimerHandle | None = None
 
     # -- from the client's side
 
@@ -114,7 +99,7 @@ class Exchange:
         if self.deadline is not None:
             left = max(0.0, self.deadline - clock.now())
             self._deadline_timer = self.side.loop.call_later(left, self._deadline_passed)
-        self._try(self.started)
+        self.attempts.next(self, self.started)
 
     def request_data(self, data: bytes, end: bool, trailers: Fields | None) -> None:
         """More of the request body."""
@@ -124,28 +109,9 @@ class Exchange:
         self.complete = end
         self.request_trailers = trailers
         self.last_active = clock.now()
-        connected = False
-        for attempt in self.attempts:
-            if attempt.upstream is not None:
-                connected = True
-                attempt.upstream.send_data(data, end, trailers)
-                if end:
-                    attempt.sent(self.last_active)
-        self._keep(data, connected)
-
-    def _keep(self, data: bytes, connected: bool) -> None:
-        """Remember the body for another attempt, up to the replay limit; hold the client while nobody reads."""
-        if self._body is None:
-            return
-        if data:
-            self._body.append(data)
-            self._body_size += len(data)
-        if self._body_size > self.side.limits.replay_bytes:
-            if connected:
-                self._body = None
-            elif not self._credit_held:
-                self._credit_held = True
-                self.down.pause_request()
+        taken = self.attempts.send_data(data, end, trailers, self.last_active)
+        if self.replay.add(data, taken=taken):
+            self.down.pause_request()
 
     def client_gone(self) -> None:
         """The client closed or reset: nobody is waiting, nothing is anybody's fault."""
@@ -153,40 +119,7 @@ class Exchange:
             self.reason = "client-gone"
             self._end(clock.now())
 
-    def pause_response(self) -> None:
-        """The client is slower than the endpoint."""
-        for attempt in self.attempts:
-            if attempt.upstream is not None:
-                attempt.upstream.pause_response()
-
-    def resume_response(self) -> None:
-        """The client has caught up."""
-        for attempt in self.attempts:
-            if attempt.upstream is not None:
-                attempt.upstream.resume_response()
-
-    # -- attempts
-
-    def _try(self, now: float) -> None:
-        service = self.service
-        assert service is not None  # noqa: S101 (set by found)
-        try:
-            ticket = service.pick(self.route, now, self._tried, self.head.method in HEDGEABLE)
-        except NoEndpoint:
-            self.fail(self._last_error or Unavailable(f"{service.name} has no endpoint that can be used"))
-            return
-        self.tries += 1
-        pool = self.side.pools.get(ticket.endpoint, piped=self.head.opaque)
-        stats = self.side.stats.of(service.name, ticket.endpoint)
-        attempt = Attempt(self, service, ticket, pool, stats, self.tries, fresh=self._fresh)
-        self.attempts.append(attempt)
-        try:
-            pool.acquire(attempt)
-        except Unavailable as error:
-            self._drop(attempt)
-            attempt.abandon(now)
-            if not self.attempts:
-                self.fail(error)
+    # -- from the endpoint's side
 
     def on_connected(self, attempt: Attempt, upstream: Upstream) -> None:
         """The attempt has a connection: send what there is of the request."""
@@ -194,23 +127,20 @@ class Exchange:
         if self.head.method == b"CONNECT":
             self._connect_tunnel(attempt, upstream)
             return
-        body = b"".join(self._body) if self._body else b""
+        body = self.replay.body()
         extra = self.side.request_fields(self, attempt)
         upstream.send_request(self.head, extra, body, self.complete, self.request_trailers)
         if self.complete:
             attempt.sent(clock.now())
-            self._plan_hedge(attempt)
+            self.attempts.plan_hedge(self, attempt)
         else:
             attempt.ticket.uploading()
-        if self._body_size > self.side.limits.replay_bytes:
-            self._body = None
-        if self._credit_held:
-            self._credit_held = False
+        if self.replay.taken():
             self.down.resume_request()
 
     def on_interim(self, attempt: Attempt, head: ResponseHead) -> None:
         """A 1xx goes straight through; from then on this attempt is the one."""
-        self._only(attempt)
+        self.attempts.only(attempt)
         self.interim_sent = True
         self.last_active = clock.now()
         self.down.send_interim(head)
@@ -219,9 +149,9 @@ class Exchange:
         """The final response begins."""
         now = self.last_active = attempt.upstream.arrived if attempt.upstream is not None else clock.now()
         attempt.answered(head, now)
-        if head.status in RETRYABLE_STATUS and self._retry_status(attempt, head, end, now):
+        if head.status in RETRYABLE_STATUS and self.attempts.instead_of(self, attempt, head, end, now):
             return
-        self._only(attempt)
+        self.attempts.only(attempt)
         attempt.head = head
         self.answered_at = now
         self.responded = True
@@ -239,7 +169,7 @@ class Exchange:
     def _measure(self, attempt: Attempt) -> float:
         """Our own share of a plain request: arrival to sent, and response arrival to answered. The time now."""
         now = clock.now()
-        if self.tries == 1 and attempt.sent_at is not None and attempt.upstream is not None:
+        if self.attempts.made == 1 and attempt.sent_at is not None and attempt.upstream is not None:
             there = attempt.sent_at - self.started
             self.side.stats.overhead.observe(there + now - attempt.upstream.arrived)
         return now
@@ -254,100 +184,14 @@ class Exchange:
 
     def on_lost(self, attempt: Attempt, error: ExchangeError) -> None:
         """An attempt ended without a complete response."""
-        now = clock.now()
-        self._drop(attempt)
-        unsent, stale = attempt.upstream is None, attempt.stale
-        if isinstance(error, Unavailable):
-            attempt.abandon(now)  # our own shortage, no endpoint's failure, and the same everywhere
-            if not self.attempts:
-                self.fail(error)
-            return
-        if stale:  # the keep-alive race (RFC 9112 §9.3.1) says nothing about the endpoint
-            attempt.abandon(now)
-            self._fresh = True  # other idle connections may be as old
-        else:
-            attempt.fail(now, error)
-            self._exclude(attempt)
-        if self.responded:
-            self.reason = error.reason
-            self._end(now, cut=True)
-        elif not self.attempts:
-            self._last_error = error
-            if self._may_retry(unsent=unsent, stale=stale):
-                self._retry(now)
-            else:
-                self.fail(error)
-
-    # -- retries and hedges (policy.retries, architecture.md)
-
-    def _may_retry(self, *, unsent: bool, stale: bool) -> bool:
-        further = MAX_FURTHER_ATTEMPTS if self.side.retries else 1
-        if self.tries > further or self._body is None or self.interim_sent or self.service is None:
-            return False
-        if not (unsent or self.head.replayable) or not (self.side.retries or stale):
-            return False
-        return self.service.budget.withdraw(clock.now())
-
-    def _retry_status(self, attempt: Attempt, head: ResponseHead, end: bool, now: float) -> bool:
-        """A 502/503/504 that nobody meant for the client; ours say why and are final, unless never served."""
-        reason = head.signals and head.signals.get(_REASON)
-        if reason and reason != _APP_UNREACHABLE:
-            return False
-        others = len(self.attempts) > 1
-        if not self.side.retries or not (others or self._may_retry(unsent=bool(reason), stale=False)):
-            return False
-        self._drop(attempt)
-        self._exclude(attempt)
-        attempt.head = head
-        attempt.settle(now)
-        attempt.leave(now, reusable=end and self.complete)
-        if not others:
-            self._retry(now)
-        return True
-
-    def _retry(self, now: float) -> None:
-        self.side.stats.retries += 1
-        if not self._credit_held:
-            self.down.resume_request()  # the lost connection may have been the one that could not take more
-        self._try(now)
-
-    def _plan_hedge(self, attempt: Attempt) -> None:
-        if attempt.number > 1 or not self.side.retries or self.head.method not in HEDGEABLE:
-            return
-        at = self.service.hedge_at(attempt.ticket) if self.service is not None else None
-        if at is not None and self._body is not None:
-            self._hedge_timer = self.side.loop.call_later(max(0.0, at - clock.now()), self._hedge)
-
-    def _hedge(self) -> None:
-        self._hedge_timer = None
-        if self.finished or self.responded or self.interim_sent or self.service is None:
-            return
-        now = clock.now()
-        for attempt in self.attempts:
-            self._exclude(attempt)
-        if len(self._tried) < len(self.service.endpoints) and self.service.budget.withdraw(now):
-            self.side.stats.hedges += 1
-            self._try(now)
-
-    def _exclude(self, attempt: Attempt) -> None:
-        """Further attempts go elsewhere; inbound there is no elsewhere."""
-        if self.side.retries:
-            self._tried |= {attempt.ticket.endpoint}
-
-    def _only(self, attempt: Attempt) -> None:
-        """`attempt` has won: the other copy is cancelled and says nothing about its endpoint."""
-        if len(self.attempts) == 1:
-            return
-        for other in self.attempts:
-            if other is not attempt:
-                other.abandon(clock.now())
-        self.attempts = [attempt]
+        if not self.attempts.lost(self, attempt, error, clock.now()):
+            self.fail(error)
 
     # -- tunnels
 
     def _connect_tunnel(self, attempt: Attempt, upstream: Upstream) -> None:
         attempt.first_byte(clock.now())
-        self._only(attempt)
+        self.attempts.only(attempt)
         self.responded = self.tunnel = True
         self.status = 200
         self.endpoint = attempt.ticket.endpoint
@@ -366,61 +210,23 @@ class Exchange:
             now = clock.now()
             self.received_bytes += sent
             self.sent_bytes += received
-            for attempt in self.attempts:
-                attempt.succeed(now)
-            self.attempts = []
+            self.attempts.succeed(now)
             self._end(now)
 
     def withdraw(self) -> None:
         """The client of this tunnel speaks HTTP after all: let go of whoever was to be at the other end."""
-        for attempt in self.attempts:
-            if attempt.upstream is not None:
-                attempt.upstream.pipe = None
+        self.attempts.unpipe()
         self.status = 0
         self._end(clock.now())
 
-    # -- time
-
-    def check(self, now: float) -> float:
-        """Act on what has expired; when to look next."""
-        timeouts, due = self.side.timeouts, float("inf")
-        if timeouts.total_s is not None:
-            due = self.started + timeouts.total_s
-            if due <= now:
-                self.fail(TimedOut(f"not complete within {timeouts.total_s:g} s"))
-                return now
-        if not self.responded and timeouts.first_byte_s is not None:
-            due = min(due, self._check_first_byte(now, timeouts.first_byte_s))
-        if timeouts.idle_s is not None and not self.finished:
-            if self.last_active + timeouts.idle_s <= now:
-                self.fail(TimedOut(f"no byte in either direction for {timeouts.idle_s:g} s"))
-            due = min(due, self.last_active + timeouts.idle_s)
-        return due
-
-    def _check_first_byte(self, now: float, limit_s: float) -> float:
-        due = float("inf")
-        for attempt in list(self.attempts):
-            since = attempt.sent_at or (attempt.ticket.picked_at if attempt.upstream is None else now)
-            if since + limit_s <= now:
-                attempt.fail(now, TimedOut(""))
-                self._drop(attempt)
-            due = min(due, since + limit_s)
-        if not self.attempts and self.service is not None and not self.finished:
-            self.fail(TimedOut(f"{self.service.name} sent no response byte within {limit_s:g} s"))
-        return due
+    # -- ends
 
     def _deadline_passed(self) -> None:
         self._deadline_timer = None
         self.fail(TimedOut("the caller's deadline has passed", reason=contract.DEADLINE))
 
-    # -- ends
-
-    def _drop(self, attempt: Attempt) -> None:
-        if attempt in self.attempts:
-            self.attempts.remove(attempt)
-
     def _complete(self, attempt: Attempt, now: float) -> None:
-        self._drop(attempt)
+        self.attempts.drop(attempt)
         attempt.settle(now)
         attempt.leave(now, reusable=self.complete)
         self._end(now)
@@ -430,12 +236,9 @@ class Exchange:
         if self.finished:
             return
         now = clock.now()
-        for attempt in self.attempts:
-            if isinstance(error, TimedOut) and not self.responded:
-                attempt.fail(now, error)
-            else:
-                attempt.abandon(now)
-        self.attempts = []
+        if isinstance(error, TimedOut) and not self.responded:
+            self.attempts.fail(now, error)
+        self.attempts.end(now)
         self.reason = error.reason
         if self.responded:
             self._end(now, cut=True)
@@ -454,14 +257,11 @@ class Exchange:
     def _end(self, now: float, *, cut: bool = False) -> None:
         """The one way out."""
         self.finished = True
-        for attempt in self.attempts:
-            attempt.abandon(now)
-        self.attempts = []
-        for timer in (self._deadline_timer, self._hedge_timer):
-            if timer is not None:
-                timer.cancel()
-        self._deadline_timer = self._hedge_timer = None
-        self._body = None
+        self.attempts.end(now)
+        if self._deadline_timer is not None:
+            self._deadline_timer.cancel()
+            self._deadline_timer = None
+        self.replay.forget()
         self.side.stats.in_flight -= 1
         self.side.stats.answered(self.status)
         self.side.finished(self, now)
@@ -472,4 +272,4 @@ class Exchange:
 
     def __repr__(self) -> str:
         state = "finished" if self.finished else "responded" if self.responded else "waiting"
-        return f"<Exchange {self.head.method.decode()} {self._asked()} {state} tries={self.tries}>"
+        return f"<Exchange {self.head.method.decode()} {self._asked()} {state} tries={self.attempts.made}>"

@@ -75,7 +75,7 @@ class Inbound(Listener):
         """Exceptions at the door; the request went in."""
         return self.door.policy_failures if self.door is not None else 0
 
-    # -- exchange.Side
+    # -- sides.Side
 
     def find(self, exchange: Exchange) -> Service | None:
         """The application, or the original pod address of a redirected connection; never another host."""

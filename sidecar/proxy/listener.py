@@ -9,16 +9,16 @@ from sidecar import clock, contract
 from sidecar.errors import EquilibriumError
 from sidecar.families import NO_IPV6, TWINS
 from sidecar.policy.auth import Verifier
-from sidecar.policy.services import Catalog
+from sidecar.policy.catalog import Catalog
 from sidecar.proxy import original_dst
 from sidecar.proxy.exchange import Exchange
 from sidecar.proxy.http1.client import Dialer
 from sidecar.proxy.http1.server import ServerConnection
 from sidecar.proxy.limits import Limits, Timeouts
 from sidecar.proxy.peer import Peer
+from sidecar.proxy.pools import Pools
 from sidecar.proxy.sides import Side
 from sidecar.proxy.stats import ProxyStats
-from sidecar.proxy.upstream import Pools
 from sidecar.proxy.wheel import Wheel
 
 OnFinished = Callable[[str, Exchange, float], None]
@@ -60,7 +60,7 @@ class Surroundings:
 
 
 class Listener(Side):
-    """One listening port. Subclasses decide destinations and fields (`exchange.Side`)."""
+    """One listening port. Subclasses decide destinations and fields (`sides.Side`)."""
 
     name: ClassVar[str] = ""
     unreachable: ClassVar[str] = contract.CONNECT_FAILED

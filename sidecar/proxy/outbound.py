@@ -13,7 +13,8 @@ from typing import ClassVar, Final
 from sidecar import clock, contract
 from sidecar.errors import LoopDetected, Refused
 from sidecar.policy import auth, signals
-from sidecar.policy.services import Service, split_authority
+from sidecar.policy.hosts import split_authority
+from sidecar.policy.services import Service
 from sidecar.proxy import original_dst
 from sidecar.proxy.attempt import Attempt
 from sidecar.proxy.exchange import Exchange
@@ -44,7 +45,7 @@ class Outbound(Listener):
         self._caller = (_CALLER, around.identity.workload.encode())
         self._deadline_always = self.timeouts.total_s is not None
 
-    # -- exchange.Side
+    # -- sides.Side
 
     def find(self, exchange: Exchange) -> Service | None:
         """The service asked for; None while it is being resolved."""

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from sidecar import clock
 from sidecar.errors import ExchangeError, LoopDetected, Unavailable, UnknownService
+from sidecar.policy.catalog import Catalog
 from sidecar.policy.endpoints import Endpoint, EndpointsChanged
+from sidecar.policy.hosts import split_authority
 from sidecar.policy.router import Router
-from sidecar.policy.services import Catalog, Service, split_authority
+from sidecar.policy.services import Service
 from sidecar.proxy.original_dst import is_here, join, split
 from sidecar.proxy.waiting import SEEK_TIMEOUT_S, Question, Waiter, Waiting, questions
 

@@ -11,8 +11,9 @@ from sidecar.policy.services import Service
 from sidecar.proxy.attempt import Attempt
 from sidecar.proxy.limits import Limits, Timeouts
 from sidecar.proxy.message import Fields, ResponseHead
+from sidecar.proxy.pools import Pools
 from sidecar.proxy.stats import ProxyStats
-from sidecar.proxy.upstream import Pools, Upstream
+from sidecar.proxy.upstream import Upstream
 
 if TYPE_CHECKING:
     from sidecar.proxy.exchange import Exchange

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from sidecar.policy.catalog import Catalog
 from sidecar.policy.endpoints import EndpointsChanged
-from sidecar.policy.services import Catalog, Service, is_cluster_name, split_authority
+from sidecar.policy.hosts import is_cluster_name, split_authority
+from sidecar.policy.services import Service
 from sidecar.proxy.message import RequestHead
 from sidecar.proxy.original_dst import split
 

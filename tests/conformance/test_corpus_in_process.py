@@ -11,7 +11,8 @@ import pytest
 
 from sidecar.errors import Refused as RefusedError
 from sidecar.errors import UpstreamFraming
-from sidecar.proxy.http1.reader import RequestReader, ResponseReader
+from sidecar.proxy.http1.requests import RequestReader
+from sidecar.proxy.http1.responses import ResponseReader
 from sidecar.proxy.limits import Limits
 from sidecar.proxy.message import RequestHead, ResponseHead
 from tests.conformance.corpus import requests, responses

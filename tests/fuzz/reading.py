@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sidecar.errors import Refused, UpstreamFraming
-from sidecar.proxy.http1.reader import RequestReader, ResponseReader
+from sidecar.proxy.http1.requests import RequestReader
+from sidecar.proxy.http1.responses import ResponseReader
 from sidecar.proxy.limits import Limits
 from sidecar.proxy.message import RequestHead, ResponseHead
 from tests.support.messages import Field

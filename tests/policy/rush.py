@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sidecar.policy.admission import Admission, AdmissionConfig, Ask
-from sidecar.policy.overload.limits import Limit
+from sidecar.policy.overload.limit import Limit
 
 SERVICE_S = 0.02
 WORKERS = 8
@@ -121,7 +121,7 @@ class Rush:
         before = self.gate.queued
         if self.gate.arrive(ask, self.now) == "":
             self._enter(visit)
-        self.overfull += self.gate.queued > max(before, self.gate.bound)  # the limit may have shrunk
+        self.overfull += self.gate.queued > max(before, self.gate.room.bound)  # the limit may have shrunk
         self._expect(name, caller, end)
 
     def _enter(self, visit: Visit) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.policy.admission import ADMITTED, OVER, QUEUED, REFUSED, Admission, AdmissionConfig, Ask
-from sidecar.policy.overload.limits import FixedLimit, Limit, make
+from sidecar.policy.overload.limit import FixedLimit, Limit
+from sidecar.policy.overload.limits import make
 from tests.game.play import bounded
 from tests.policy.rush import SERVICE_S, WORKERS, Caller, Rush
 
@@ -62,7 +63,7 @@ def test_while_there_is_room_everybody_walks_in() -> None:
     asks = [Ask("a", 1.0, 0.0) for _ in range(3)]
     assert [the_gate.arrive(ask, 0.5) for ask in asks] == ["", "", ""]
     assert {(ask.state, ask.admitted_at) for ask in asks} == {(ADMITTED, 0.5)}
-    assert (the_gate.in_flight, the_gate.utilisation, the_gate.callers) == (3, 1.0, 0), (
+    assert (the_gate.in_flight, the_gate.utilisation, the_gate.room.callers) == (3, 1.0, 0), (
         "and nothing is kept of it"
     )
 
@@ -193,7 +194,7 @@ def test_the_queue_is_never_above_its_bound_and_no_slot_is_lost(
             for ask in [ask for ask in asks if ask.state == QUEUED][:1]:
                 the_gate.withdraw(ask, now)
         states = [ask.state for ask in asks]
-        assert the_gate.queued <= the_gate.bound == max(4, slots // 2)
+        assert the_gate.queued <= the_gate.room.bound == max(4, slots // 2)
         assert the_gate.in_flight == states.count(ADMITTED) <= slots
         assert the_gate.queued == states.count(QUEUED)
         assert states.count(REFUSED) == sum(the_gate.drops.values())
@@ -201,7 +202,7 @@ def test_the_queue_is_never_above_its_bound_and_no_slot_is_lost(
 
 
 def test_the_queue_has_half_as_many_places_as_there_are_slots_but_some_at_least() -> None:
-    assert [gate(slots).bound for slots in (1, 16, 100)] == [10, 10, 50]
+    assert [gate(slots).room.bound for slots in (1, 16, 100)] == [10, 10, 50]
 
 
 def test_the_flooder_crowds_out_itself() -> None:
@@ -221,7 +222,7 @@ def test_a_caller_within_its_share_makes_room_for_itself() -> None:
     flood = [Ask("flood", 1.0, 0.0) for _ in range(200)]
     for ask in flood:
         the_gate.arrive(ask, 0.0)
-    assert the_gate.fill == 1.0
+    assert the_gate.room.fill == 1.0
     ask = Ask("meek", 1.0, 0.1)
     assert the_gate.arrive(ask, 0.1) == "queued"
     gone = the_gate.evicted
@@ -253,7 +254,9 @@ def test_nobody_within_its_share_of_the_places_is_evicted(
             flows = the_gate._waiting.backlogged
             total = sum(weights[int(name)] for name in {*flows, gone.caller})
             places = the_gate._waiting.backlog(gone.caller) + 1
-            assert places > the_gate.bound * gone.weight / total, "it had no more than its part of the places"
+            assert places > the_gate.room.bound * gone.weight / total, (
+                "it had no more than its part of the places"
+            )
 
 
 def test_early_refusals_hit_those_beyond_their_share() -> None:
@@ -359,13 +362,13 @@ def test_the_winner_pays_what_the_next_one_offered() -> None:
     the_gate.arrive(high, 0.0)
     the_gate.arrive(low, 0.0)
     for name in ("high", "low"):  # nobody is entitled to anything
-        purse = the_gate._room.purses.get(name)
+        purse = the_gate.room.purses.get(name)
         assert purse is not None
         purse.tokens = 0.0
     assert the_gate.finish(inside[0], 0.1, took_s=None) is high
     assert high.paid == pytest.approx(3.0), "they waited equally long"
-    assert the_gate.price == high.paid
-    purse = the_gate._room.purses.get("high")
+    assert the_gate.room.price == high.paid
+    purse = the_gate.room.purses.get("high")
     assert purse is not None
     assert purse.balance == pytest.approx(50.0 - 3.0)
 
@@ -500,8 +503,8 @@ def test_the_queue_tells_how_full_it_is() -> None:
     the_gate, _ = full(least_queue=10)
     for n in range(8):
         the_gate.arrive(Ask(str(n), 1.0, 0.0), 0.0)
-    assert the_gate.fill == pytest.approx(0.8)
-    assert the_gate.red == pytest.approx(0.15)
+    assert the_gate.room.fill == pytest.approx(0.8)
+    assert the_gate.room.red == pytest.approx(0.15)
 
 
 # -- memory and nonsense
@@ -513,7 +516,7 @@ def test_a_hundred_thousand_names_do_not_grow_memory() -> None:
         the_gate.arrive(Ask(f"ns/{n}", 1.0, n * 1e-4), n * 1e-4)
         if n % 100 == 0:
             the_gate.sweep(n * 1e-4)
-    assert the_gate.callers <= 1024 + the_gate.bound
+    assert the_gate.room.callers <= 1024 + the_gate.room.bound
 
 
 @pytest.mark.parametrize("nonsense", [math.nan, math.inf, -math.inf, -1.0, 0.0, 1e300])

@@ -2,8 +2,8 @@
 
 import pytest
 
+from sidecar.policy.catalog import Catalog
 from sidecar.policy.endpoints import Caller, CallersChanged, Endpoint, EndpointsChanged
-from sidecar.policy.services import Catalog
 
 IP = "127.0.0.3"
 TICKET = Caller(IP, "default/ticket-service", budget=2.0)

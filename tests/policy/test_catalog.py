@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from sidecar.policy import services
+from sidecar.policy import catalog as catalogs
+from sidecar.policy.catalog import Catalog
 from sidecar.policy.endpoints import Endpoint, EndpointsChanged
+from sidecar.policy.hosts import split_authority
 from sidecar.policy.router import Router
-from sidecar.policy.services import Catalog, split_authority
 
 
 def catalog_of(*names: tuple[str, int], namespace: str = "default") -> Catalog:
@@ -191,7 +192,7 @@ def test_removing_what_was_never_there_changes_nothing() -> None:
 
 
 def test_the_memo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "_MEMO", 8)
+    monkeypatch.setattr(catalogs, "_MEMO", 8)
     catalog = catalog_of(BUS)
     for number in range(50):
         catalog.find(b"host-%d" % number)

@@ -4,9 +4,10 @@ import random
 
 import pytest
 
+from sidecar.policy.catalog import Catalog
 from sidecar.policy.endpoints import Endpoint, EndpointsChanged
+from sidecar.policy.hosts import is_cluster_name
 from sidecar.policy.router import Router
-from sidecar.policy.services import Catalog, is_cluster_name
 
 
 def catalog_of(*events: EndpointsChanged) -> Catalog:

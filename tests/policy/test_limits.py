@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidecar.policy.overload.adaptive import AdaptiveLimit
 from sidecar.policy.overload.calm import EVERY_S, Calm, Window
-from sidecar.policy.overload.limits import AdaptiveLimit, AimdLimit, FixedLimit, GradientLimit, Limit, make
+from sidecar.policy.overload.limit import FixedLimit, Limit
+from sidecar.policy.overload.limits import AimdLimit, GradientLimit, make
 from tests.game.play import bounded
 from tests.policy.rush import SERVICE_S, WORKERS, Caller, Rush
 

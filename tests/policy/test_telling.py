@@ -5,10 +5,11 @@ import random
 import pytest
 
 from sidecar.game.nash import TOLERANCE
+from sidecar.policy.prices import median
 from sidecar.policy.router import REMEMBERED, Router
 from sidecar.policy.standing import Standing
 from sidecar.policy.strategies import STRATEGIES, RouterConfig
-from sidecar.policy.telling import LEAST_FORECASTS, median, prediction_errors
+from sidecar.policy.telling import LEAST_FORECASTS, prediction_errors
 from tests.policy.world import World
 
 A, B, C = "10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from sidecar import clock
+from sidecar.policy.catalog import Catalog
 from sidecar.policy.endpoints import Caller, CallersChanged, Endpoint, EndpointsChanged
 from sidecar.policy.gate import Gate
 from sidecar.policy.router import Router
-from sidecar.policy.services import Catalog
 from sidecar.policy.strategies import STRATEGIES
 from sidecar.proxy.inbound import Inbound
 from sidecar.proxy.limits import Limits, Timeouts

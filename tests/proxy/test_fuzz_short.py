@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.proxy.http1 import chunked, encode, reader
+from sidecar.proxy.http1 import chunked, encode, reader, requests
 from sidecar.proxy.http1.encode import request as encode_request
 from sidecar.proxy.http1.heads import parse_request
 from sidecar.proxy.limits import Limits
@@ -128,10 +128,10 @@ def _ends_twice(trailers: Fields | None) -> bytes:
 
 
 SABOTAGE: dict[str, tuple[str, object, str, object]] = {
-    "another exception": ("request", reader, "parse_request", _raises),
-    "a second framing": ("request", reader, "parse_request", _adds(b"content-length", b"0")),
-    "a signal": ("request", reader, "parse_request", _adds(b"X-Gt-Bid", b"1")),
-    "a field split in two": ("request", reader, "parse_request", _adds(b"X", b"1\r\nY: 2")),
+    "another exception": ("request", requests, "parse_request", _raises),
+    "a second framing": ("request", requests, "parse_request", _adds(b"content-length", b"0")),
+    "a signal": ("request", requests, "parse_request", _adds(b"X-Gt-Bid", b"1")),
+    "a field split in two": ("request", requests, "parse_request", _adds(b"X", b"1\r\nY: 2")),
     "a verdict that depends on the cut": ("request", reader, "diagnose_partial", _hasty),
     "a signal in trailers": ("response", reader, "Decoder", _LeakyDecoder),
     "a body that depends on the cut": ("response", reader, "Decoder", _LossyDecoder),

@@ -15,7 +15,7 @@ from sidecar.proxy.http1 import fields as rules
 from sidecar.proxy.http1.chunked import Decoder
 from sidecar.proxy.http1.grammar import refuse
 from sidecar.proxy.http1.heads import parse_request
-from sidecar.proxy.http1.reader import ResponseReader
+from sidecar.proxy.http1.responses import ResponseReader
 from sidecar.proxy.limits import Limits
 from sidecar.proxy.message import RequestHead
 from tests.fuzz import forwarding, reading

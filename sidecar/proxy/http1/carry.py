@@ -12,7 +12,7 @@ from sidecar import clock
 from sidecar.proxy import sniff
 from sidecar.proxy.exchange import Exchange
 from sidecar.proxy.http1 import encode
-from sidecar.proxy.http1.reader import RequestReader
+from sidecar.proxy.http1.requests import RequestReader
 from sidecar.proxy.message import RequestHead, ResponseHead
 from sidecar.proxy.original_dst import split
 from sidecar.proxy.sides import Downstream

@@ -9,10 +9,11 @@ from typing import Final, cast
 from sidecar import clock, contract
 from sidecar.errors import ConnectFailed, ExchangeError, Unavailable, UpstreamFraming, UpstreamReset
 from sidecar.proxy.http1 import chunked, encode
-from sidecar.proxy.http1.reader import ResponseReader
+from sidecar.proxy.http1.responses import ResponseReader
 from sidecar.proxy.limits import Limits
 from sidecar.proxy.message import CHUNKED, Fields, RequestHead, ResponseHead
-from sidecar.proxy.upstream import Ends, Pool, Upstream
+from sidecar.proxy.pools import Ends, Pool
+from sidecar.proxy.upstream import Upstream
 
 _IP_BIND_ADDRESS_NO_PORT: Final = (
     24  # linux/in.h: choose the port at connect, so that a source has 28,000 *per peer*
@@ -154,7 +155,7 @@ class UpstreamConnection(Upstream):
         self.closing = True
         self.transport.abort()
 
-    # -- what the reader finds (reader.ResponseSink)
+    # -- what the reader finds (responses.ResponseSink)
 
     def interim(self, head: ResponseHead) -> None:
         if self.attempt is not None:

@@ -5,16 +5,17 @@ original destination says where to, and otherwise closed without a word.
 """
 
 import asyncio
-import socket
 from typing import TYPE_CHECKING, Final, cast
 
 from sidecar import clock
 from sidecar.errors import Refused
+from sidecar.proxy import timeouts
 from sidecar.proxy.exchange import Exchange
-from sidecar.proxy.http1 import chunked, encode
+from sidecar.proxy.http1 import encode, presence
 from sidecar.proxy.http1.carry import PIPELINE_BYTES, Carried
-from sidecar.proxy.http1.reader import RequestReader
-from sidecar.proxy.message import CHUNKED, UNTIL_CLOSE, Fields, RequestHead, ResponseHead
+from sidecar.proxy.http1.requests import RequestReader
+from sidecar.proxy.http1.writer import Writer
+from sidecar.proxy.message import Fields, RequestHead, ResponseHead
 from sidecar.proxy.peer import Peer
 from sidecar.proxy.replies import reply
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 LINGER_S: Final = 1.0
 LINGER_BYTES: Final = 1 << 20
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_GONE_CHECK_S: Final = 0.02
 
 
 class ServerConnection(Carried):
@@ -32,11 +31,11 @@ class ServerConnection(Carried):
 
     __slots__ = (
         "_arrived",
-        "_chunked",
         "_close_after",
         "_discarded",
         "_paused",
         "_unread",
+        "_writer",
         "bucket",
         "peer",
     )
@@ -44,7 +43,8 @@ class ServerConnection(Carried):
     def __init__(self, side: "Listener") -> None:
         super().__init__(side, RequestReader(self, side.limits))
         self.peer = Peer()
-        self._paused = self._close_after = self._chunked = False
+        self._writer = Writer()
+        self._paused = self._close_after = False
         self._unread = False  # the client is behind with reading
         self._discarded = 0
         self._arrived = self._heard
@@ -88,7 +88,7 @@ class ServerConnection(Carried):
         if self.exchange is not None and self.exchange.complete and self._lingering is None:
             self.half_closed = True
             if not self.exchange.responded and self.exchange.head.minor:
-                self._ask_whether_gone()
+                presence.ask(self, self._side.loop)
             return True
         if self._reader.done and self._reader.buffer and self._lingering is None:
             self.half_closed = True  # a pipelined request is about to be read
@@ -114,34 +114,18 @@ class ServerConnection(Carried):
         if self.pipe is not None:
             self.pipe.pause(self.transport)
         elif self.exchange is not None:
-            self.exchange.pause_response()
+            self.exchange.attempts.pause_response()
 
     def resume_writing(self) -> None:
         self._unread = False
         if self.pipe is not None:
             self.pipe.resume(self.transport)
         elif self.exchange is not None:
-            self.exchange.resume_response()
+            self.exchange.attempts.resume_response()
         elif self._reader.done:
             self._next(clock.now())
 
-    def _ask_whether_gone(self) -> None:
-        """A FIN while we wait: half a close (answer still wanted) or a whole one? TCP does not say.
-
-        A 100 (Continue) tells: clients skip it (RFC 9110 §15.2), closed sockets answer it with a reset.
-        """
-        self.transport.write(_CONTINUE)
-        self._side.loop.call_later(_GONE_CHECK_S, self._check_gone, _GONE_CHECK_S)
-
-    def _check_gone(self, waited_s: float) -> None:
-        if self.exchange is None or self.exchange.responded or self.transport.is_closing():
-            return
-        if self.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self.transport.abort()
-        else:
-            self._side.loop.call_later(waited_s, self._check_gone, min(2 * waited_s, 5.0))
-
-    # -- what the reader finds (reader.RequestSink)
+    # -- what the reader finds (requests.RequestSink)
 
     def head(self, head: RequestHead, data: bytes, end: bool) -> None:
         self._close_after = not head.keep_alive
@@ -154,7 +138,7 @@ class ServerConnection(Carried):
         if self.exchange is not None:
             self.exchange.request_data(data, end, self._reader.trailers if end else None)
 
-    # -- what the exchange asks (exchange.Downstream)
+    # -- what the exchange asks (sides.Downstream)
 
     def respond(
         self, head: ResponseHead, extra: Fields, data: bytes, end: bool, trailers: Fields | None
@@ -164,22 +148,15 @@ class ServerConnection(Carried):
         if exchange.head.opaque:
             self.transport.abort()  # no words of HTTP for one who speaks something else
             return
-        old = exchange.head.minor == 0
         if self._side.draining or self._heard_all() or (not exchange.complete and end):
             self._close_after = True
-        self._chunked = head.length in (CHUNKED, UNTIL_CLOSE) and not old
-        if head.length in (CHUNKED, UNTIL_CLOSE) and old:
-            self._close_after = True
-        raw = encode.response(head, extra, chunked=self._chunked, close=self._close_after)
-        if self._chunked:
-            data = chunked.encode(data) + (chunked.encode_end(trailers) if end else b"")
-        self.transport.write(raw + data if data else raw)
+        old, close = exchange.head.minor == 0, self._close_after
+        self._close_after = self._writer.respond(
+            self.transport, head, extra, data, end, trailers, old=old, close=close
+        )
 
     def send_data(self, data: bytes, end: bool, trailers: Fields | None) -> None:
-        if self._chunked:
-            data = chunked.encode(data) + (chunked.encode_end(trailers) if end else b"")
-        if data:
-            self.transport.write(data)
+        self._writer.send(self.transport, data, end, trailers)
 
     def send_interim(self, head: ResponseHead) -> None:
         if self.exchange is not None and self.exchange.head.minor:
@@ -285,7 +262,7 @@ class ServerConnection(Carried):
 
     def check(self, now: float) -> float | None:
         if self.pipe is not None and self.exchange is not None:
-            return min(self.exchange.check(now), now + self._horizon())
+            return min(timeouts.check(self.exchange, now), now + self._horizon())
         if self._lingering is not None:
             if self._lingering <= now:
                 self.transport.abort()
@@ -293,7 +270,7 @@ class ServerConnection(Carried):
             return self._lingering
         sniff_s = self._side.timeouts.sniff_s
         if self.exchange is not None:
-            due = self.exchange.check(now)
+            due = timeouts.check(self.exchange, now)
         elif self._first is not None and self.original is not None and sniff_s is not None:
             due = self._check_first(self._first, sniff_s, now)
         else:
@@ -301,8 +278,8 @@ class ServerConnection(Carried):
         return min(due, now + self._horizon())
 
     def _check_idle(self, now: float) -> float:
-        timeouts = self._side.timeouts
-        limit = timeouts.idle_s if self._reader.at_start else timeouts.first_byte_s
+        bounds = self._side.timeouts
+        limit = bounds.idle_s if self._reader.at_start else bounds.first_byte_s
         if limit is None:
             return float("inf")
         if self._heard + limit <= now:
