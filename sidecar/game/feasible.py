@@ -11,6 +11,8 @@ from typing import Final
 
 _SLACK: Final = 1e-9
 """Relative: rounding is no reason to call a point on the border infeasible."""
+LEAST_WEIGHT: Final = 1e-100
+"""Less is none: a demand per unit of it could be beyond all floats, and who is full first could not be told."""
 
 
 class Region:
@@ -54,8 +56,9 @@ def fair_shares(demands: list[float], weights: list[float], capacity: float) -> 
     """Weighted max-min fair shares of `capacity`; all three in the same unit, e.g. requests/s.
 
     Nobody gets more than it asks for, the shares add up to min(capacity, Σ demands), and who gets less than it asks
-    for gets at least as much per unit of weight as anybody else. Weight 0 shares, equally, what the others leave. A
-    demand may be infinite. `ValueError` for negative or undefined numbers and for lists of different lengths.
+    for gets at least as much per unit of weight as anybody else. Weight 0 (or below 1e-100) shares, equally, what the
+    others leave. A demand may be infinite. `ValueError` for negative or undefined numbers and for lists of different
+    lengths.
     """
     if len(demands) != len(weights):
         raise ValueError(f"{len(demands)} demands, {len(weights)} weights")
@@ -66,9 +69,9 @@ def fair_shares(demands: list[float], weights: list[float], capacity: float) -> 
         if weight == math.inf:
             raise ValueError("a weight must be finite")
     shares = [0.0] * len(demands)
-    weighted = [i for i, weight in enumerate(weights) if weight > 0.0]
+    weighted = [i for i, weight in enumerate(weights) if weight > LEAST_WEIGHT]
     left = _fill(shares, weighted, demands, weights, capacity)
-    rest = [i for i, weight in enumerate(weights) if weight <= 0.0]
+    rest = [i for i, weight in enumerate(weights) if weight <= LEAST_WEIGHT]
     _fill(shares, rest, demands, [1.0] * len(weights), left)
     return shares
 

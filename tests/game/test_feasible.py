@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from sidecar.game.feasible import Region, fair_shares
@@ -38,6 +38,7 @@ def regions(draw: st.DrawFn) -> tuple[Region, list[float], list[float]]:
 
 @bounded(300)
 @given(markets())
+@example(([31.0, 10.0], [5e-324, 5e-324], 51.0))  # demand per weight overflows
 def test_shares_use_all_there_is_or_all_that_is_asked(market: tuple[list[float], list[float], float]) -> None:
     demands, weights, capacity = market
     total = sum(fair_shares(demands, weights, capacity))
