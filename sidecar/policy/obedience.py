@@ -12,15 +12,23 @@ cannot promise anything about whoever watches all loads while the others keep to
 the order the others keep, and if all did so it would be gone. Nor is the best single endpoint a deviation: at the
 optimum the quick pods are quicker than the slow ones, and everybody would want to be there.
 
+Means do not see who pays: a lie that sends most requests to good places and some to a very bad one may leave the mean
+alone and double the p99. So the same is asked of squares of costs (a convex loss, which long requests decide).
+
 Both sides are luck too. Advice is disobeyed once its regret exceeds the tolerance by more than `LUCK` standard
 errors: a lie that doubles what requests cost is found after some dozens of them, one that adds a tenth after
-thousands, and honest advice is not dropped for a bad second. Then it is left alone for a while that doubles, since a
-lie that herds everybody looks fine as long as nobody follows.
+thousands, and honest advice is not dropped for a bad second. It is looked at all the time, not once, and a boundary
+that holds at all times together is 3 to 4 standard errors (Howard, Ramdas, McAuliffe and Sekhon, Annals of Statistics
+49, 2021). These are 3.5: of exponentially faded sums the variance is half of what their weight says, and the error
+here is of the weight. Then it is left alone for a while that doubles, since a lie that herds everybody looks fine as
+long as nobody follows.
 """
 
 import math
-import random
 from typing import Final
+
+from sidecar.policy.arm import Arm
+from sidecar.policy.trust import Trust
 
 LUCK: Final = 2.5
 """Standard errors: it is looked at all the time, so two would be exceeded by honest advice soon."""
@@ -28,49 +36,17 @@ LEAST_FOLLOWED: Final = 12.0
 LEAST_OWN: Final = 12.0
 """Requests of either side before anything is concluded."""
 LEAST_SPREAD: Final = 1.0
-"""Least squared coefficient of variation that latencies are believed to have: among a few, the longest are missing."""
+"""Least squared coefficient of variation that costs are believed to have: among a few, the longest are missing."""
+MANY: Final = 96.0
+"""Among so many they are not: with more, the least that is believed falls as their number rises."""
+TAIL: Final = 2.0
+"""Tolerances that squares of costs have: costs that are all 5 % higher have squares 10 % higher."""
+TAIL_LUCK: Final = 1.0
+"""Standard errors more that squares are allowed before they are a doubt: they scatter more."""
 ACTION_S: Final = 60.0
 """Time constant of what one action has cost; only time under it counts."""
 EVERYTHING_S: Final = 15.0
 """The same for all actions together: what has just begun to go wrong must not hide behind what went well."""
-FIRST_S: Final = 5.0
-LONGEST_S: Final = 300.0
-"""Of a loss of trust."""
-_WELL: Final = 4.0
-"""Obeyed for so many times the last loss, the next begins with the first again."""
-
-
-class Arm:
-    """Costs of requests on one side, in baselines of their routes."""
-
-    __slots__ = ("count", "squares", "total")
-
-    def __init__(self) -> None:
-        self.count = self.total = self.squares = 0.0
-
-    def add(self, cost: float) -> None:
-        """One request."""
-        self.count += 1.0
-        self.total += cost
-        self.squares += cost * cost
-
-    def fade(self, keep: float) -> None:
-        """Older ones count less."""
-        self.count *= keep
-        self.total *= keep
-        self.squares *= keep
-
-    def mean(self) -> float:
-        """0 without any."""
-        return self.total / self.count if self.count > 0.0 else 0.0
-
-    def error2(self) -> float:
-        """Squared standard error of the mean."""
-        if self.count <= 0.0:
-            return 0.0
-        mean = self.total / self.count
-        variance = max(self.squares / self.count - mean * mean, LEAST_SPREAD * mean * mean)
-        return variance / self.count
 
 
 class Trial:
@@ -92,20 +68,44 @@ class Trial:
         self.own.fade(keep)
 
     def regret(self) -> float:
-        """Relative to the mean cost; negative: the advice is better. 0 while too little is known."""
-        if not self._known():
-            return 0.0
-        return (self.followed.mean() - self.own.mean()) / self._mean()
+        """Of means, relative to the mean cost; negative: the advice is better. 0 while too little is known."""
+        return self._apart(self.followed.mean(), self.own.mean()) if self._known() else 0.0
 
     def luck(self) -> float:
         """How much of that may be chance; infinite while too little is known."""
-        if not self._known():
-            return math.inf
-        return LUCK * math.sqrt(self.followed.error2() + self.own.error2()) / self._mean()
+        one, other = self.followed, self.own
+        return self._luck(one.total + other.total, one.squares + other.squares)
+
+    def tail_regret(self) -> float:
+        """The same of squares, which long requests decide."""
+        return self._apart(self.followed.tail(), self.own.tail()) if self._known() else 0.0
+
+    def tail_luck(self) -> float:
+        """How much of that may be chance."""
+        one, other = self.followed, self.own
+        return self._luck(one.seconds + other.seconds, one.fourths + other.fourths)
 
     def regretted(self, tolerance: float) -> bool:
-        """It costs more than the tolerance, and that is not luck."""
-        return self._known() and self.regret() - self.luck() > tolerance
+        """It costs more than the tolerance, on average or in the tail, and that is not luck."""
+        return self._known() and (
+            self.regret() - self.luck() > tolerance
+            or self.tail_regret() - self.tail_luck() > TAIL * tolerance
+        )
+
+    def doubt(self, tolerance: float) -> float:
+        """By how many standard errors it costs more than the tolerance, on average or in the tail."""
+        if not self._known():
+            return -math.inf
+        mean = LUCK * (self.regret() - tolerance) / max(self.luck(), 1e-9)
+        tail = LUCK * (self.tail_regret() - TAIL * tolerance) / max(self.tail_luck(), 1e-9) - TAIL_LUCK
+        return max(mean, tail)
+
+    def complaint(self, tolerance: float) -> str:
+        """What is regretted, in words."""
+        regret = self.regret()
+        if regret - self.luck() > tolerance:
+            return f"it costs {regret:.0%} more than our own mix"
+        return f"its slow requests weigh {self.tail_regret():.0%} more than our own mix's"
 
     def begin(self) -> None:
         """What was measured before says nothing about the next time."""
@@ -119,9 +119,22 @@ class Trial:
     def _known(self) -> bool:
         return self.followed.count >= LEAST_FOLLOWED and self.own.count >= LEAST_OWN
 
-    def _mean(self) -> float:
-        count = self.followed.count + self.own.count
-        return max((self.followed.total + self.own.total) / count, 1e-9)
+    def _apart(self, followed: float, own: float) -> float:
+        """How far two means are apart, relative to that of both."""
+        one, other = self.followed.count, self.own.count
+        return (followed - own) / max((one * followed + other * own) / (one + other), 1e-9)
+
+    def _luck(self, total: float, squares: float) -> float:
+        """`LUCK` standard errors of that, of the sums of both sides. But for the advice nothing tells them apart, so
+        they have one spread: by itself, the smaller side's is too small as often as its longest are missing."""
+        if not self._known():
+            return math.inf
+        one, other = self.followed.count, self.own.count
+        spread = max(
+            (one + other) * squares / max(total * total, 1e-18) - 1.0,
+            LEAST_SPREAD * min(1.0, MANY / (one + other)),
+        )
+        return LUCK * math.sqrt(spread * (1.0 / one + 1.0 / other))
 
 
 class Stake:
@@ -137,19 +150,3 @@ class Stake:
         """In baselines of its route."""
         self._one.add(cost)
         self._all.add(cost)
-
-
-class Trust:
-    """Lost for a while, and each time for twice as long."""
-
-    __slots__ = ("again_at", "lost_s")
-
-    def __init__(self) -> None:
-        self.again_at = -math.inf  # when it returns, or returned
-        self.lost_s = 0.0  # the last time
-
-    def lose(self, now: float, rng: random.Random) -> None:
-        """Disobey from now on; the jitter is against everybody's return at once."""
-        well = now - self.again_at > max(ACTION_S, _WELL * self.lost_s)
-        self.lost_s = FIRST_S if well else min(LONGEST_S, 2.0 * self.lost_s)
-        self.again_at = now + self.lost_s * (0.75 + 0.5 * rng.random())

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -147,7 +148,10 @@ def test_a_dead_coordinator_s_word_expires() -> None:
     assert not told["action"], "its own mix, within one expiry"
 
 
-@pytest.mark.parametrize("kind", [lies.Slowest, lies.Herd, lies.Inverted, lies.Crowd])
+@pytest.mark.parametrize(
+    "kind",
+    [lies.Slowest, lies.Herd, lies.Inverted, lies.Crowd, lies.Among, lies.Seldom, lies.Few],
+)
 def test_lies_are_well_formed(kind: type[lies.Liar]) -> None:
     honest = {"a": ({"0": 0.5, "1": 0.5},) * 3, "b": ({"3": 1.0},) * 3, "c": ()}
     told = kind().columns(honest, 5)
@@ -166,6 +170,28 @@ def test_lies_are_what_they_say() -> None:
     assert herd["a"][0] != herd["a"][1]
     assert "3" not in lies.Inverted().columns(honest, 5)["b"][0]
     assert lies.Crowd().columns(honest, 5)["b"] == honest["a"]
+
+
+def test_a_hidden_lie_is_honest_but_for_a_tenth() -> None:
+    honest = {"a": ({"0": 0.5, "1": 0.5},) * 11, "b": ({"3": 1.0},) * 11}
+    among = lies.Among().columns(honest, 5)
+    assert among["a"][0] == pytest.approx({"0": 0.45, "1": 0.45, "2": 0.1})
+    many = {f"gateway-{number:02}": honest["a"] for number in range(20)}
+    few = lies.Few().columns(many, 5)
+    assert sum(few[sidecar] != many[sidecar] for sidecar in many) == 2
+    assert {tuple(few[sidecar][0]) for sidecar in many if few[sidecar] != many[sidecar]} == {("2",)}
+
+
+def test_a_seldom_lie_says_the_same_of_a_slot_whenever_it_speaks_of_it() -> None:
+    honest = {"a": ({"0": 0.5, "1": 0.5},) * 11}
+    liar = lies.Seldom()
+    said = [liar.columns(honest, 5)["a"] for _ in range(4)]
+    for one, other in pairwise(said):
+        assert one[lies.STEP :] == other[: len(one) - lies.STEP]
+    heard = [action for actions in said for action in actions[: lies.STEP]]
+    herded = [slot for slot, action in enumerate(heard) if len(action) == 1]
+    assert herded == [5, 15]
+    assert heard[5] != heard[15]
 
 
 def test_a_liar_takes_the_place_of_honest_columns() -> None:

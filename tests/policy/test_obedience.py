@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.policy import obedience
-from sidecar.policy.obedience import Arm, Stake, Trial, Trust
+from sidecar.policy import trust as trusts
+from sidecar.policy.arm import Arm
+from sidecar.policy.obedience import Stake, Trial
+from sidecar.policy.trust import Trust
 
 TOLERANCE = 0.05
 
@@ -31,7 +33,7 @@ def test_too_few_requests_prove_nothing() -> None:
 
 def test_a_lie_that_doubles_costs_is_found_after_some_dozens() -> None:
     rng = random.Random(1)
-    trial = trial_of([2 * rng.expovariate(1) for _ in range(150)], [rng.expovariate(1) for _ in range(40)])
+    trial = trial_of([2 * rng.expovariate(1) for _ in range(200)], [rng.expovariate(1) for _ in range(80)])
     assert trial.regretted(TOLERANCE)
     assert trial.regret() > 0.3
 
@@ -76,8 +78,8 @@ def test_fading_keeps_the_mean(costs: list[float], keep: float) -> None:
     assert arm.count == pytest.approx(keep * len(costs))
 
 
-def test_an_arm_without_requests_has_neither_mean_nor_error() -> None:
-    assert (Arm().mean(), Arm().error2()) == (0.0, 0.0)
+def test_an_arm_without_requests_has_neither_mean_nor_tail() -> None:
+    assert (Arm().mean(), Arm().tail()) == (0.0, 0.0)
 
 
 def test_a_request_of_before_a_new_beginning_counts_nowhere() -> None:
@@ -97,15 +99,15 @@ def test_trust_is_lost_for_twice_as_long_each_time() -> None:
         lost.append(trust.lost_s)
         assert 0.75 * trust.lost_s <= trust.again_at - now <= 1.25 * trust.lost_s
         now = trust.again_at + 1.0
-    assert lost == [min(obedience.LONGEST_S, obedience.FIRST_S * 2**n) for n in range(8)]
+    assert lost == [min(trusts.LONGEST_S, trusts.FIRST_S * 2**n) for n in range(8)]
 
 
 def test_after_a_long_time_of_good_advice_a_loss_is_short_again() -> None:
     trust, rng = Trust(), random.Random(3)
     trust.lose(0.0, rng)
     trust.lose(trust.again_at + 1.0, rng)
-    trust.lose(trust.again_at + obedience.ACTION_S + 1.0, rng)
-    assert trust.lost_s == obedience.FIRST_S
+    trust.lose(trust.again_at + trusts.WELL_S + 1.0, rng)
+    assert trust.lost_s == trusts.FIRST_S
 
 
 def test_sidecars_do_not_return_in_step() -> None:

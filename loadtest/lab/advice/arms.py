@@ -66,6 +66,9 @@ _KINDS: Final[Mapping[str, tuple[str, Callable[[Scenario, int], Arm]]]] = {
     "lie-herd": ("lies: all to one, another each slot", partial(_advised, liar=lies.Herd)),
     "lie-inverted": ("lies: shares turned round", partial(_advised, liar=lies.Inverted)),
     "lie-crowd": ("lies: one's advice for all", partial(_advised, liar=lies.Crowd)),
+    "lie-among": ("lies: a tenth of everybody's shares to one", partial(_advised, liar=lies.Among)),
+    "lie-seldom": ("lies: all to one in one slot of ten", partial(_advised, liar=lies.Seldom)),
+    "lie-few": ("lies: all of every tenth sidecar to one", partial(_advised, liar=lies.Few)),
 }
 NAMES: Final = tuple(_KINDS)
 FAILING: Final = tuple(name for name in NAMES if name not in (ADVISED, OPTIMUM, OMNISCIENT))

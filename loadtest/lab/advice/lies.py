@@ -9,6 +9,12 @@ from loadtest.lab.advice.worlds import SPEEDS
 Columns = Mapping[str, tuple[Mapping[str, float], ...]]
 """By sidecar: shares by address, slot by slot."""
 SLOTS: Final = 11
+TENTH: Final = 10
+"""Lies that hide: one part in so many is one."""
+STEP: Final = 5
+"""Slots from one epoch of the lab to the next."""
+PREY: Final = 2
+"""The pod they herd to: one as quick as most."""
 _LEAST: Final = 1e-3
 
 
@@ -59,6 +65,50 @@ class Crowd(Liar):
         """The first that has one."""
         first = next((actions for actions in honest.values() if actions), ())
         return dict.fromkeys(honest, first)
+
+
+class Among(Liar):
+    """A herd hidden among honest words: everybody's shares are honest but for a tenth, which is one pod's."""
+
+    def columns(self, honest: Columns, pods: int) -> Columns:
+        """The same pod for as long as it lies."""
+        return {sidecar: tuple(_also(each, PREY) for each in actions) for sidecar, actions in honest.items()}
+
+
+class Seldom(Liar):
+    """A herd in one slot of ten, to another pod each time; the nine others are honest."""
+
+    def __init__(self) -> None:
+        self._slot = 0
+
+    def columns(self, honest: Columns, pods: int) -> Columns:
+        """Epochs begin `STEP` slots apart and say more than that: whoever says a slot, says the same of it."""
+        first = self._slot
+        self._slot += STEP
+        return {
+            sidecar: tuple(
+                {str(slot // TENTH % pods): 1.0} if slot % TENTH == TENTH // 2 else each
+                for slot, each in enumerate(actions, first)
+            )
+            for sidecar, actions in honest.items()
+        }
+
+
+class Few(Liar):
+    """One sidecar in ten is told to send all to the same pod, the others hear what is honest."""
+
+    def columns(self, honest: Columns, pods: int) -> Columns:
+        """The same sidecars every time."""
+        return {
+            sidecar: tuple({str(PREY): 1.0} for _ in actions) if number % TENTH == 0 else actions
+            for number, (sidecar, actions) in enumerate(sorted(honest.items()))
+        }
+
+
+def _also(action: Mapping[str, float], pod: int) -> Mapping[str, float]:
+    """A tenth of it to one pod more."""
+    kept = {address: share * (1.0 - 1.0 / TENTH) for address, share in action.items()}
+    return kept | {str(pod): kept.get(str(pod), 0.0) + 1.0 / TENTH}
 
 
 def _inverted(action: Mapping[str, float], pods: int) -> Mapping[str, float]:
