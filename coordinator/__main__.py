@@ -1,8 +1,6 @@
 """`equilibrium-coordinator`: settings in the environment, some of them as flags; `--help` has all of them."""
 
-import contextlib
 import os
-import resource
 import sys
 
 from coordinator import options
@@ -12,6 +10,8 @@ from sidecar.errors import ConfigError
 
 PROGRAM = "equilibrium-coordinator"
 SOME_FAILED = 3
+LARGE_BYTES = 16 * 1024
+"""A report of a sidecar's is larger, and a thousand of them come at once: in the heap they leave 40 MB of holes."""
 
 
 def main() -> None:
@@ -22,19 +22,12 @@ def main() -> None:
         for mistake in error.mistakes:
             print(f"{PROGRAM}: {mistake}", file=sys.stderr)
         sys.exit(program.MISCONFIGURED)
-    program.give_memory_back()
-    _raise_file_limit()
+    program.give_memory_back(LARGE_BYTES)
+    program.raise_file_limit()
     jsonlog.open_log()
     status: list[int] = []
     code = program.run(PROGRAM, lambda: _serve(given, status))
     sys.exit(code or (status[0] if status else 0))
-
-
-def _raise_file_limit() -> None:
-    """Take all the container allows: each sidecar keeps two connections, and 1,024 would be 500 sidecars."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _serve(given: Options, status: list[int]) -> None:

@@ -33,7 +33,7 @@ def _advice(settings: Settings, parts: Parts) -> "Advice":
     from coordinator.advice.room import Advice  # numpy, and 15 MB, only where it is served
     from coordinator.policy.advice.config import AdviceConfig
 
-    config = AdviceConfig(epoch_s=settings.epoch)
+    config = AdviceConfig(epoch_s=settings.epoch, work=settings.epoch_work)
     return Advice(config, choice.opened(settings.store), parts.callers, parts.leading)
 
 

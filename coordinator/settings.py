@@ -46,6 +46,7 @@ class Settings:
     feed: Literal["on", "off"]
     advice: Literal["on", "off"]
     epoch: float
+    epoch_work: float
     live: Literal["on", "off"]
     store: str = field(repr=False)
     mesh_key: str | None = field(repr=False)

@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sidecar import annotations as sizes
-from sidecar import contract, parsing
+from sidecar import contract, environment, parsing
 from sidecar.environment import Table, Variable
 from sidecar.parsing import unfit
 
@@ -46,7 +46,10 @@ def parse_store(text: str) -> str:
     """`memory`, or the URL of a Redis."""
     if text == "memory" or (_REDIS.fullmatch(text) and _has_host(text)):
         return text
-    raise unfit("not a store", "memory or redis://HOST:PORT/DB (rediss with TLS)")
+    shown = (
+        f": {environment.without_credentials(text)!r}" if "@" in text else ""
+    )  # elsewhere it may be a password
+    raise unfit(f"not a store{shown}", "memory or redis://HOST:PORT/DB (rediss with TLS)")
 
 
 def _has_host(url: str) -> bool:
@@ -70,6 +73,14 @@ def parse_reserve(text: str) -> float:
     share = parsing.parse_fraction(text)
     if share >= 1:
         raise unfit("nothing would be left", "a number of at least 0 and below 1, such as 0.05")
+    return share
+
+
+def parse_work(text: str) -> float:
+    """A share of an epoch, some of it."""
+    share = parsing.parse_fraction(text)
+    if share <= 0:
+        raise unfit("nothing would be worked out", "a number above 0 and at most 1, such as 0.8")
     return share
 
 
@@ -179,6 +190,14 @@ VARIABLES: Final = (
     ),
     _choice("advice", "on", ("on", "off"), "Whether sidecars are told where to send (docs/advice.md)."),
     _duration("epoch", "10s", "How often advice is worked out anew; it expires after two of them."),
+    _row(
+        "epoch_work",
+        "0.8",
+        "a share, above 0 to 1",
+        "Of the epoch that working advice out may take; services for which that is too little keep what they were told "
+        "last until it expires.",
+        parse_work,
+    ),
     _choice("live", "on", ("on", "off"), "Whether the page to watch it all on is served at /live."),
     _row(
         "store",

@@ -29,6 +29,7 @@ _COLLECTIONS: Final = {
     "/apis/autoscaling/v2/horizontalpodautoscalers": "none",
 }
 _REVIEWS: Final = "/apis/authentication.k8s.io/v1/tokenreviews"
+_LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
 class Cluster:
@@ -38,10 +39,11 @@ class Cluster:
         self._version = 1000
         self._flips = 0
         self.reviews = 0
+        self._lease: Json | None = None
         self._watchers: dict[str, list[asyncio.Queue[Json]]] = {}
         members: list[list[Json]] = [[] for _ in range(services)]
         for number in range(pods):
-            members[number % services].append(_endpoint(f"10.1.{number // 250}.{number % 250 + 1}", number))
+            members[number % services].append(_endpoint(address(number), number))
         self._objects: dict[str, list[Json]] = {
             "none": [],
             "nodes": [{"metadata": {"name": "n1", "resourceVersion": "1"}, "status": {}}],
@@ -52,6 +54,8 @@ class Cluster:
         app = web.Application()
         app.add_routes([web.get(path, self._list) for path in _COLLECTIONS])
         app.add_routes([web.post(_REVIEWS, self._review), web.get("/flip", self._flip)])
+        app.add_routes([web.get(_LEASES + "/{name}", self._get_lease), web.post(_LEASES, self._put_lease)])
+        app.add_routes([web.put(_LEASES + "/{name}", self._put_lease)])
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
 
     async def start(self) -> str:
@@ -102,6 +106,24 @@ class Cluster:
         status = {"authenticated": True, "user": user | {"extra": extra}, "audiences": ["equilibrium.io"]}
         return _json(review | {"status": status}, 201)
 
+    async def _get_lease(self, request: web.Request) -> web.StreamResponse:
+        if self._lease is None:
+            return _json({"kind": "Status", "reason": "NotFound", "code": 404}, 404)
+        return _json(self._lease)
+
+    async def _put_lease(self, request: web.Request) -> web.StreamResponse:
+        """There is one candidate: nobody's write is in the way of another's."""
+        self._version += 1
+        lease: Json = orjson.loads(await request.read())
+        lease["metadata"] |= {"resourceVersion": str(self._version), "uid": "lease"}
+        self._lease = lease
+        return _json(lease, 201)
+
+
+def address(number: int) -> str:
+    """Of a pod."""
+    return f"10.1.{number // 250}.{number % 250 + 1}"
+
 
 def _service(number: int) -> Json:
     ports = [{"name": "http", "port": PORT, "protocol": "TCP"}]
@@ -133,7 +155,7 @@ def _pod(number: int, services: int) -> Json:
     """As large as a real one, most of which nobody keeps."""
     filler = [{"name": f"VARIABLE_{each}", "value": "x" * 60} for each in range(20)]
     workload = {"name": "EQUILIBRIUM_WORKLOAD", "value": f"{NAMESPACE}/service-{number % services}"}
-    ip = f"10.1.{number // 250}.{number % 250 + 1}"
+    ip = address(number)
     return {
         "metadata": {
             "name": f"pod-{number}",

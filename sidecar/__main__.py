@@ -1,10 +1,8 @@
 """`equilibrium-sidecar`: configured by the environment only; `--help` lists every variable."""
 
 import asyncio
-import contextlib
 import logging
 import os
-import resource
 import sys
 
 from sidecar import program
@@ -26,16 +24,9 @@ def main() -> None:
     sys.exit(program.run("equilibrium-sidecar", _serve))
 
 
-def _raise_file_limit() -> None:
-    """A connection is a file: take all the container allows, since 1,024 would be 500 requests in flight."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
 async def _serve() -> None:
     settings = from_env(os.environ)
-    _raise_file_limit()
+    program.raise_file_limit()
     if settings.discovery.kind != "dns":
         program.without_c_ares()
     with program.no_ca_bundle():  # a client of ours that opens TLS connections brings its own CA file

@@ -1,7 +1,7 @@
 """Programs are configured by their environment only: a table of variables, from which reading and `--help` are made.
 
 The mapping is given, never looked up, and all mistakes are reported at once. Values of variables nobody knows are not
-repeated in messages: one of them may be a secret under a mistyped name.
+repeated in messages: one of them may be a secret under a mistyped name. Nor are passwords that stand in a URL.
 """
 
 import re
@@ -12,6 +12,18 @@ from typing import Any
 from sidecar import contract, parsing
 from sidecar.errors import ConfigError
 from sidecar.parsing import ParseError
+
+
+def without_credentials(text: str) -> str:
+    """A URL as it may be shown: without what stands before its host, which may be a password.
+
+    Up to the last `@`, and without a scheme too: this is for what is wrong, and why may be the password itself.
+    """
+    before, at, rest = text.rpartition("@")
+    scheme, is_url, _ = before.partition("://")
+    if not at or not (is_url or ":" in before):
+        return text
+    return f"{scheme}://…@{rest}" if is_url else f"…@{rest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +70,10 @@ class Table:
             try:
                 values[variable.field] = variable.parse(text) if text else variable.unset
             except ParseError as error:
-                shown = "(hidden)" if variable.secret else repr(text)
-                mistakes += [f"{variable.name}={shown}: {flaw}" for flaw in error.flaws]
+                public = without_credentials(text)
+                shown = "(hidden)" if variable.secret else repr(public)
+                said = [str(flaw).replace(repr(text), repr(public)) for flaw in error.flaws]
+                mistakes += [f"{variable.name}={shown}: {each}" for each in said]
         if mistakes := mistakes or contradictions(values):
             raise ConfigError(mistakes)
         return values

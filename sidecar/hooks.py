@@ -60,13 +60,13 @@ def parse_hook(text: str) -> Hook:
         return ReclaimHook(Cgroup().unified)
     if kind == "reclaim" and rest.startswith("/") and ".." not in rest and rest.isprintable():
         return ReclaimHook(Path(rest))
-    raise unfit(f"{text[:80]!r} is not a memory hook", ALLOWED)
+    raise unfit("not a memory hook", ALLOWED)
 
 
 def _loopback_url(text: str) -> str:
     match = _URL.fullmatch(text)
     if match is None:
-        raise unfit(f"{text[:80]!r} is not a URL of this pod with its port", ALLOWED)
+        raise unfit("not a URL of this pod with its port", ALLOWED)
     host, _ = parsing.parse_listener(f"{match[1]}:{match[2]}", least=1)
     if not ipaddress.ip_address(host).is_loopback:
         raise unfit(f"{host} is not loopback", ALLOWED)

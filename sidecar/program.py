@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Final
@@ -55,8 +56,15 @@ def no_ca_bundle() -> Iterator[None]:
             os.environ["SSL_CERT_FILE"] = before
 
 
-def give_memory_back() -> None:
-    """Large buffers go back to the kernel when they are freed: after a burst of large pods that is 6 MB.
+def raise_file_limit() -> None:
+    """A connection is a file: take all the container allows. 1,024 would be 500 requests in flight, or 500 sidecars."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def give_memory_back(from_bytes: int = 128 * 1024) -> None:
+    """Buffers as large as that go back to the kernel when they are freed: after a burst of large pods that is 6 MB.
 
     glibc maps what is larger than a threshold, but raises the threshold to the largest it has seen freed, from when on
     such buffers come from the heap and leave holes in it. A threshold that is set stays (mallopt(3)).
@@ -65,5 +73,5 @@ def give_memory_back() -> None:
 
     with contextlib.suppress(OSError, AttributeError):  # another libc
         libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, 128 * 1024)
+        libc.mallopt(_M_MMAP_THRESHOLD, from_bytes)
         libc.mallopt(_M_ARENA_MAX, 1)

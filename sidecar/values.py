@@ -37,7 +37,7 @@ def parse_url(text: str) -> str:
     if not re.fullmatch(
         r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?", text
     ):
-        raise unfit(f"{text!r} is not a server's URL", "such as https://coordinator.mesh:15480")
+        raise unfit("not a server's URL", "such as https://coordinator.mesh:15480")
     return text.rstrip("/")
 
 

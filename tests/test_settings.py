@@ -122,18 +122,13 @@ def test_every_field_has_its_variable():
         ("DISCOVERY", "file:", "not a source; allowed: file:PATH, dns, kubernetes or coordinator:URL"),
         ("DISCOVERY", "consul", "not a source; allowed: file:PATH, dns, kubernetes or coordinator:URL"),
         ("DISCOVERY", "kubernetes:1", "not a source; allowed: file:PATH, dns, kubernetes or coordinator:URL"),
-        ("DISCOVERY", "coordinator", "'' is not a server's URL; allowed: such as https://"),
-        ("DISCOVERY", "coordinator:c:15480", "'c:15480' is not a server's URL; allowed: such as https://"),
-        ("DISCOVERY", "coordinator:ftp://c", "'ftp://c' is not a server's URL; allowed: such as https://"),
-        (
-            "DISCOVERY",
-            "coordinator:http://u@c",
-            "'http://u@c' is not a server's URL; allowed: such as https://",
-        ),
+        ("DISCOVERY", "coordinator", "not a server's URL; allowed: such as https://"),
+        ("DISCOVERY", "coordinator:c:15480", "not a server's URL; allowed: such as https://"),
+        ("DISCOVERY", "coordinator:ftp://c", "not a server's URL; allowed: such as https://"),
         (
             "DISCOVERY",
             "coordinator:http://c?x",
-            "'http://c?x' is not a server's URL; allowed: such as https://",
+            "not a server's URL; allowed: such as https://",
         ),
         ("DNS", "kube-dns", "'kube-dns' is not an address with a port; allowed: "),
         ("OPAQUE_PORTS", "0", "'0' is '0' is not a port; allowed: 1..65535"),
@@ -146,7 +141,7 @@ def test_every_field_has_its_variable():
         ("LIMITER", "vegas", "unknown; allowed: gradient, aimd, fixed"),
         ("PROBE_PATHS", "healthz", "'healthz' is not a path; allowed: such as /healthz, without a query"),
         ("PROBE_PATHS", "/healthz?full=1", "'/healthz?full=1' is not a path; allowed: "),
-        ("MEMORY_HOOK", "signal:KILL", "'signal:KILL' is not a memory hook; allowed: "),
+        ("MEMORY_HOOK", "signal:KILL", "not a memory hook; allowed: "),
         ("MEMORY_HOOK", "http://10.0.0.1:80/gc", "10.0.0.1 is not loopback; allowed: "),
         ("USAGE_URL", "http://10.0.0.1:80/metrics", "10.0.0.1 is not loopback; allowed: "),
         ("DRAIN_S", "10s", "not a number; allowed: seconds"),
@@ -157,6 +152,27 @@ def test_every_field_has_its_variable():
 def test_a_mistake_names_variable_value_reason_and_what_is_allowed(name, text, line):
     [mistake] = mistakes(**{name: text})
     assert mistake.startswith(f"EQUILIBRIUM_{name}={text!r}: {line}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [
+        ("ADVICE", "https://me:hunter2@coordinator.mesh:15480", "https://…@coordinator.mesh:15480"),
+        ("ADVICE", "https://me:hunt/er2@coordinator.mesh", "https://…@coordinator.mesh"),
+        ("ADVICE", "https://me:hunt@er2@coordinator.mesh", "https://…@coordinator.mesh"),
+        ("ADVICE", "https://hunter2@coordinator.mesh", "https://…@coordinator.mesh"),
+        ("ADVICE", "me:hunter2@coordinator.mesh:15480", "…@coordinator.mesh:15480"),
+        ("DISCOVERY", "coordinator:http://me:hunter2@c:15480", "coordinator:http://…@c:15480"),
+        ("MEMORY_HOOK", f"http://me:hunter2@127.0.0.1:1/{'x' * 100}", f"http://…@127.0.0.1:1/{'x' * 100}"),
+        ("USAGE_URL", "http://me:hunter2@127.0.0.1:9/m", "http://…@127.0.0.1:9/m"),
+        ("DNS", "udp://me:hunter2@10.0.0.1:53", "udp://…@10.0.0.1:53"),
+    ],
+)
+def test_a_mistake_shows_a_url_without_what_may_be_its_password(name, text, shown):
+    [mistake] = mistakes(**{name: text})
+    assert mistake.startswith(f"EQUILIBRIUM_{name}={shown!r}: ")
+    assert "hunt" not in mistake
+    assert "er2" not in mistake
 
 
 def test_all_mistakes_are_reported_at_once():

@@ -5,12 +5,16 @@ import random
 import secrets
 from typing import Final
 
-from coordinator.policy.advice.epoch import Actions, Epoch
+from coordinator.policy.advice.epoch import Epoch
 from sidecar import clock
 
 LONGEST_WAIT_S: Final = 60.0
-ANSWERS_PER_S: Final = 1000.0
-"""Of those that wait, once there is an epoch: a thousand answers of 30 kB in one turn are a burst of memory."""
+ANSWERS_PER_S: Final = 400.0
+"""Of those that wait, once there is an epoch. Each is followed by the next report, and to read that is what a busy
+coordinator can do so often: faster, reports of 25 kB pile up before those who read them."""
+MOST_APART_S: Final = 3.0
+SOONEST: Final = 0.75
+"""Of what a question may wait, at random: those that were answered together must not all come back together."""
 
 
 class Board:
@@ -43,7 +47,7 @@ class Board:
     def publish(self, version: str, epoch: Epoch) -> None:
         """In place of the last; whoever waits is told."""
         self.version, self._epoch = version, epoch
-        self._apart_s = min(1.0, self.held / ANSWERS_PER_S)
+        self._apart_s = min(MOST_APART_S, self.held / ANSWERS_PER_S)
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -51,16 +55,12 @@ class Board:
         """Whether an answer of that version was one of those that led to the present one."""
         return version.rpartition(".")[0] == self.version.rpartition(".")[0]
 
-    def column(self, sidecar: str) -> dict[str, Actions]:
-        """Its own, by service; empty without an epoch."""
-        epoch = self.epoch
-        return dict(epoch.column(sidecar)) if epoch is not None else {}
-
     async def beyond(self, version: str, wait_s: float) -> bool:
-        """Wait until there is another version than this, or for so long; whether there is."""
+        """Wait until there is another version than this, or for about so long; whether there is."""
         self.held += 1
+        patience_s = min(wait_s, LONGEST_WAIT_S) * self._rng.uniform(SOONEST, 1.0)
         try:
-            async with asyncio.timeout(min(wait_s, LONGEST_WAIT_S)):
+            async with asyncio.timeout(patience_s):
                 while self.version == version:
                     await self._changed.wait()
                     await asyncio.sleep(self._apart_s * self._rng.random())

@@ -48,7 +48,7 @@ class Epochs:
         self.spent_s = 0.0
         """On all of them, working."""
         self.problem = ""
-        """Why the last one failed."""
+        """Why the last one failed, or what it had no time for."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -68,8 +68,9 @@ class Epochs:
         """One epoch; whether anybody was advised."""
         try:
             await self._reports.gather()
-            brief = self._adviser.brief(clock.now(), clock.wall_s())
             began = clock.now()
+            until = began + self._adviser.config.work_s
+            brief = self._adviser.brief(began, clock.wall_s(), lambda: until - clock.now())
             epoch = await asyncio.to_thread(self._work, brief, self._rng)
             self.spent_s += clock.now() - began
         except Exception as error:  # noqa: BLE001  the next epoch is another one
@@ -78,9 +79,10 @@ class Epochs:
         if not self._leading():
             self.results["lost"] += 1  # somebody else leads now, and has the word
             return False
-        self.problem = ""
+        late = sum(solved.late for solved in epoch.games.values())
         self.results["done"] += 1
-        self._board.worked_out(epoch)
+        self.problem = f"no time for {late} service(s): what was told of them last stays" if late else ""
+        self._board.worked_out(epoch.after(self._board.epoch))
         return bool(epoch.columns)
 
     def _failed(self, error: Exception) -> None:

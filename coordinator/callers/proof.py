@@ -9,7 +9,7 @@ from sidecar import contract, parsing
 from sidecar.parsing import ParseError
 from sidecar.policy.auth import Verifier
 
-_NOT_ITSELF: Final = ("Origin", "Forwarded", "X-Forwarded-For", "Via")
+_FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "Via")
 
 
 def signer(verifier: Verifier | None, request: web.Request, body: bytes, now_unix_s: float) -> str:
@@ -30,8 +30,13 @@ def signer(verifier: Verifier | None, request: web.Request, body: bytes, now_uni
 
 
 def is_local(request: web.Request) -> bool:
-    """From this host, and from no page in a browser; who a proxy on this host speaks for is not known."""
-    return _is_loopback(request.remote) and not any(name in request.headers for name in _NOT_ITSELF)
+    """From this host and from no page in a browser."""
+    return is_here(request) and "Origin" not in request.headers
+
+
+def is_here(request: web.Request) -> bool:
+    """From this host, pages in its browsers included; who a proxy on this host speaks for is not known."""
+    return _is_loopback(request.remote) and not any(name in request.headers for name in _FORWARDED)
 
 
 def _is_loopback(remote: str | None) -> bool:

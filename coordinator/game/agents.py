@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from coordinator.game import figures
 from coordinator.game.resource import Agent, Game
 from coordinator.game.whole import whole
 
@@ -202,10 +203,13 @@ def _cut(agents: Sequence[Agent], lowest: Sequence[int], capacity_m: int) -> Rec
 
 
 def _check(agents: Sequence[Agent], capacity_m: int, rounds: int) -> None:
-    if not (isinstance(capacity_m, int) and capacity_m >= 0):
+    if not (isinstance(capacity_m, int) and not isinstance(capacity_m, bool) and capacity_m >= 0):
         raise ValueError(f"capacity_m is {capacity_m!r}; allowed: whole millicores, 0 or more")
-    if rounds < 1:
+    if not (isinstance(rounds, int) and rounds >= 1):
         raise ValueError(f"rounds is {rounds!r}; allowed: 1 or more")
+    for agent in agents:
+        if not isinstance(agent, Agent) or not isinstance(agent.name, str):
+            raise figures.unfit("agent", agent, "an agents.Agent, its name a text")
     for name, count in Counter(agent.name for agent in agents).items():
         if count > 1:
             raise ValueError(f"agent {name!r} is given twice; allowed: once")
@@ -216,14 +220,15 @@ def _check(agents: Sequence[Agent], capacity_m: int, rounds: int) -> None:
 def _check_agent(agent: Agent) -> None:
     for name in ("usage_m", "latency_s", "price", "floor_m"):
         value = getattr(agent, name)
-        if not 0.0 <= value < math.inf:
+        if not (figures.is_number(value) and 0.0 <= value < math.inf):
             raise ValueError(
                 f"agent {agent.name!r}: {name} is {value!r}; allowed: a finite number, 0 or more"
             )
     for name in ("limit_m", "slo_s"):
         value = getattr(agent, name)
-        if not 0.0 < value < math.inf:
+        if not (figures.is_number(value) and 0.0 < value < math.inf):
             raise ValueError(f"agent {agent.name!r}: {name} is {value!r}; allowed: a finite number above 0")
     least_m = 10 * math.ceil(agent.floor_m / 10)
-    if agent.cap_m is not None and not least_m <= agent.cap_m < math.inf:
+    cap_m = agent.cap_m
+    if cap_m is not None and not (figures.is_number(cap_m) and least_m <= cap_m < math.inf):
         raise ValueError(f"agent {agent.name!r}: cap_m is {agent.cap_m!r}; allowed: {least_m} or more")

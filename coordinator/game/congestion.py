@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from coordinator.game import figures
 from coordinator.game.latency import AnyCurve, Latencies, Vector
 from coordinator.game.normal_form import MOST_CELLS, Game
 
@@ -33,22 +34,19 @@ class Group:
     rate_per_s: float
     """≥ 0."""
     actions: Vector
-    """(m ≤ 16, K): share vectors, each ≥ 0 and summing to 1."""
+    """(m ≤ 16, K): share vectors that are ≥ 0 and sum to 1."""
 
     def __post_init__(self) -> None:
-        actions = np.array(self.actions, dtype=np.float64)
+        allowed = f"1 to {MOST_ACTIONS} share vectors that are ≥ 0 and sum to 1"
+        actions = figures.array(f"group {self.name!r}: actions", self.actions, allowed)
         if actions.ndim != 2 or not 1 <= len(actions) <= MOST_ACTIONS or actions.shape[1] == 0:
             raise ValueError(
                 f"group {self.name!r}: actions have shape {actions.shape}; allowed: 1 to {MOST_ACTIONS} share vectors"
             )
-        if not (np.isfinite(self.rate_per_s) and self.rate_per_s >= 0.0):
+        if not (figures.is_number(self.rate_per_s) and 0.0 <= self.rate_per_s < np.inf):
             raise ValueError(f"group {self.name!r}: rate_per_s is {self.rate_per_s!r}; allowed: finite, ≥ 0")
         sums = actions.sum(axis=1)
-        if not (
-            np.all(np.isfinite(actions))
-            and np.all(actions >= 0.0)
-            and np.all(abs(sums - 1.0) <= _SUM_TOLERANCE)
-        ):
+        if not (np.all(actions >= 0.0) and np.all(abs(sums - 1.0) <= _SUM_TOLERANCE)):
             raise ValueError(f"group {self.name!r}: every share vector must be ≥ 0 and sum to 1")
         object.__setattr__(self, "actions", actions / sums[:, None])
 

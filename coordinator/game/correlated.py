@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from coordinator.game import figures
 from coordinator.game.linear import Indices, Infeasible, Program
 from coordinator.game.normal_form import Game
 
@@ -53,6 +54,8 @@ def solve(
     ValueError for an objective that is none and for games too large for one program (4 million entries; see
     `coordinator.game.pool`).
     """
+    if not isinstance(game, Game):
+        raise figures.unfit("game", game, "a coordinator.game.normal_form.Game")
     worth = _worth(game, objective)
     needs = np.zeros(0) if least is None else _needs(game, least)
     entries = game.payoffs[0].size * sum(count - (not coarse) for count in game.actions)
@@ -72,24 +75,20 @@ def solve(
 
 def _worth(game: Game, objective: str | ArrayLike) -> Vector | None:
     """By joint action; None: egalitarian."""
-    if isinstance(objective, str):
-        if objective not in WORDS:
-            raise ValueError(
-                f"objective {objective!r}; allowed: {', '.join(WORDS)}, or an array over joint actions"
-            )
+    if isinstance(objective, str) and objective in WORDS:
         return None if objective == "egalitarian" else game.payoffs.sum(axis=0)
-    worth = np.array(objective, dtype=np.float64)
-    if worth.shape != game.actions or not np.all(np.isfinite(worth)):
-        raise ValueError(f"an objective is a finite array of shape {game.actions}, not of {worth.shape}")
+    allowed = f"{', '.join(WORDS)}, or an array of finite numbers over joint actions, of shape {game.actions}"
+    worth = figures.array("objective", objective, allowed)
+    if worth.shape != game.actions:
+        raise figures.unfit("objective", objective, f"{allowed}; this one has shape {worth.shape}")
     return worth
 
 
 def _needs(game: Game, least: ArrayLike) -> Vector:
-    needs = np.array(least, dtype=np.float64)
-    if needs.shape not in ((), (game.players,)) or not np.all(np.isfinite(needs)):
-        raise ValueError(
-            f"least is one finite payoff, or one for each of {game.players} players, not {least!r}"
-        )
+    allowed = f"one finite payoff, or one for each of {game.players} players"
+    needs = figures.array("least", least, allowed)
+    if needs.shape not in ((), (game.players,)):
+        raise figures.unfit("least", least, allowed)
     return np.broadcast_to(needs, game.players)
 
 

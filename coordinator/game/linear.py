@@ -29,17 +29,23 @@ class Infeasible(Exception):
     """No distribution satisfies all that is asked. The message says what stands against it."""
 
 
-class Program:
-    """Columns: x, then `free` unbounded ones. Scale costs and rows to about 1: the tolerances are absolute."""
+class OutOfTime(Exception):
+    """The solver was not done within the time it was given."""
 
-    def __init__(self, costs: Vector, free: int = 0) -> None:
+
+class Program:
+    """Columns: x, then `free` unbounded ones. Scale costs and rows to about 1: the tolerances are absolute.
+
+    `limit_s`: seconds that all its solutions may take together, by the solver's own clock."""
+
+    def __init__(self, costs: Vector, free: int = 0, limit_s: float = float("inf")) -> None:
         import highspy
 
         self.costs = costs
         self._drawn = len(costs) - free
         self._rows: list[tuple[Indices, Vector]] = []
         self._solver = solver = highspy.Highs()  # type: ignore[no-untyped-call]
-        for name, value in _OPTIONS.items():
+        for name, value in (_OPTIONS | {"time_limit": max(limit_s, 0.0)}).items():
             solver.setOptionValue(name, value)
         lower = np.zeros(len(costs))
         lower[self._drawn :] = -highspy.kHighsInf
@@ -52,6 +58,11 @@ class Program:
     def rows(self) -> int:
         """Beside the sum."""
         return len(self._rows)
+
+    @property
+    def spent_s(self) -> float:
+        """On all solutions so far."""
+        return float(self._solver.getRunTime())
 
     def add(self, rows: list[tuple[Indices, Vector]]) -> None:
         """Each row by its columns and their values: Σ ≤ 0."""
@@ -68,7 +79,7 @@ class Program:
 
     def solve(self) -> Vector:
         """All columns: x ≥ 0 with sum 1, then the free ones. Raises Infeasible, without saying why: the caller knows
-        what its rows mean."""
+        what its rows mean; and OutOfTime."""
         self._run()
         raw = np.array(self._solver.getSolution().col_value)
         exact = self._vertex()
@@ -93,6 +104,8 @@ class Program:
                 return
             if status == statuses.kInfeasible:
                 raise Infeasible
+            if status == statuses.kTimeLimit:
+                raise OutOfTime(f"{self.rows} rows of {len(self.costs)} columns in {self.spent_s:.3g} s")
             solver.clearSolver()
         raise ArithmeticError(f"HiGHS: {solver.modelStatusToString(status)}")
 

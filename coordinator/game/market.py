@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from coordinator.game import figures
 from coordinator.game.explanation import Explanation, Line
 from coordinator.game.whole import whole
 
@@ -48,6 +49,9 @@ def clear(capacity_m: int, bids: Sequence[Bid]) -> dict[str, int]:
 def explain(capacity_m: int, bids: Sequence[Bid]) -> Explanation:
     """The same, with how it came about. Raises ValueError as `clear` does."""
     _check_capacity(capacity_m)
+    for bid in bids:
+        if not isinstance(bid, Bid) or not isinstance(bid.pod, str):
+            raise figures.unfit("bid", bid, "a market.Bid, its pod a text")
     ordered = sorted(bids, key=lambda bid: bid.pod)
     _check(ordered)
     floors_m = sum(bid.floor_m for bid in ordered)

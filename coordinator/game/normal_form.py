@@ -5,6 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from coordinator.game import figures
+
 MOST_CELLS: Final = 1_000_000
 """Joint actions. Who has more plays a congestion game (`coordinator.game.congestion`), whose payoffs need no
 table."""
@@ -28,27 +30,43 @@ class Game:
         self.actions = self.payoffs.shape[1:]
 
     def expected(self, distribution: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What each player gains on average, (players,), when joint actions are drawn from `distribution` (a1, …)."""
-        flat: NDArray[np.float64] = self.payoffs.reshape(self.players, -1) @ distribution.ravel()
+        """What each player gains on average, (players,), when joint actions are drawn from `distribution` (a1, …).
+
+        Raises ValueError for a distribution of another size.
+        """
+        allowed = f"numbers over joint actions, of shape {self.actions}"
+        drawn = figures.array("distribution", distribution, allowed)
+        if drawn.size != self.payoffs[0].size:
+            raise figures.unfit("distribution", distribution, allowed)
+        flat: NDArray[np.float64] = self.payoffs.reshape(self.players, -1) @ drawn.ravel()
         return flat
 
     def best_replies(self, profile: tuple[int, ...]) -> NDArray[np.float64]:
-        """What each player would gain more by its best reply to the others, (players,); all 0 at a pure Nash."""
+        """What each player would gain more by its best reply to the others, (players,); all 0 at a pure Nash.
+
+        Raises ValueError unless `profile` names an action of every player.
+        """
+        self._check(profile)
         gains = np.empty(self.players)
         for who, payoffs in enumerate(self.payoffs):
             own = np.moveaxis(payoffs, who, -1)[profile[:who] + profile[who + 1 :]]
             gains[who] = own.max() - own[profile[who]]
         return gains
 
+    def _check(self, profile: tuple[int, ...]) -> None:
+        numbers = np.asarray(profile)
+        if (
+            numbers.shape != (self.players,)
+            or numbers.dtype.kind not in "iu"
+            or np.any(numbers < 0)
+            or np.any(numbers >= self.actions)
+        ):
+            raise figures.unfit("profile", profile, f"an action number of each player, below {self.actions}")
+
 
 def _table(payoffs: ArrayLike) -> NDArray[np.float64]:
-    try:
-        table = np.array(payoffs, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"payoffs must be an array of numbers, one table per player: {error}") from error
+    table = figures.array("payoffs", payoffs, "an array of finite numbers, one table per player")
     _check_shape(table.shape)
-    if not np.all(np.isfinite(table)):
-        raise ValueError("payoffs must be finite; there are NaN or infinite ones")
     with np.errstate(over="ignore"):
         if not np.all(np.isfinite(table.max(axis=0) - table.min(axis=0))) or not np.isfinite(np.ptp(table)):
             raise ValueError("the range of the payoffs must be finite")

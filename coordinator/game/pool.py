@@ -14,13 +14,13 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from coordinator.game import candidates, gap
+from coordinator.game import candidates, figures, gap
 from coordinator.game.blocks import BANDS
 from coordinator.game.congestion import CongestionGame, Profiles
 from coordinator.game.latency import Vector
-from coordinator.game.linear import Infeasible, Program
+from coordinator.game.linear import Infeasible, OutOfTime, Program
 
-__all__ = ["Correlated", "Infeasible", "solve"]
+__all__ = ["Correlated", "Infeasible", "OutOfTime", "solve"]
 
 _BROKEN: Final = 1e-10
 """Of the mean cost: so much may be gained by disobedience."""
@@ -59,6 +59,7 @@ def solve(
     *,
     slack_s: float = 0.0,
     block_worth: float = 1e-6,
+    limit_s: float = float("inf"),
 ) -> Correlated:
     """Least total cost over the correlated equilibria that a pool of profiles holds. The same `rng` state, the same
     answer.
@@ -67,15 +68,15 @@ def solve(
     up to so many seconds a request dearer than the best alternative (an ε-correlated equilibrium); 0 is exact.
     `block_worth`: what it is worth, as a part of the total, that groups use as many endpoints as a block has
     rather than all: in a fluid nothing, in queues more (`coordinator.game.blocks`); small, it decides between
-    equal totals.
+    equal totals. `limit_s`: seconds that the linear programs may take together, by the solver's own clock.
 
-    Raises Infeasible, saying why, and ValueError for a slack or worth that is none.
+    Raises Infeasible, saying why, OutOfTime, and ValueError for a slack, worth or limit that is none.
     """
-    for name, value in (("slack_s", slack_s), ("block_worth", block_worth)):
-        if not (np.isfinite(value) and value >= 0.0):
-            raise ValueError(f"{name} is {value!r}; allowed: finite, ≥ 0")
+    _check(slack_s, block_worth, limit_s)
+    if not isinstance(coarse, bool) and coarse != "if-needed":
+        raise figures.unfit("coarse", coarse, "True, False or 'if-needed'")
     pool = candidates.gather(game, rng)
-    mixing = _Mixing(game, pool, slack_s, block_worth)
+    mixing = _Mixing(game, pool, slack_s, block_worth, limit_s)
     if coarse != "if-needed":
         return mixing.best(bool(coarse))
     try:
@@ -87,8 +88,10 @@ def solve(
 class _Mixing:
     """The program over one pool."""
 
-    def __init__(self, game: CongestionGame, pool: candidates.Pool, slack_s: float, worth: float) -> None:
-        self._game, self._pool = game, pool
+    def __init__(
+        self, game: CongestionGame, pool: candidates.Pool, slack_s: float, worth: float, limit_s: float
+    ) -> None:
+        self._game, self._pool, self._left_s = game, pool, limit_s
         self._totals = game.all_totals(pool.profiles)
         deviations = game.all_deviations(pool.profiles)
         costs = game.all_costs(pool.profiles)
@@ -105,11 +108,12 @@ class _Mixing:
 
     def best(self, coarse: bool) -> Correlated:
         """Rows are added until none is broken that is not in the program."""
-        program, known = Program(self._worths), set[Deviation]()
+        program, known = Program(self._worths, limit_s=self._left_s), set[Deviation]()
         while True:
             try:
                 mixed = program.solve()
             except Infeasible:
+                self._left_s -= program.spent_s
                 return self._without(coarse)
             broken = self._broken(mixed, coarse) - known
             if not broken:
@@ -169,3 +173,18 @@ class _Mixing:
         return self._certified(
             (self._pool.profiles == self._pool.nash).all(axis=1).astype(np.float64), coarse
         )
+
+
+def _check(slack_s: float, block_worth: float, limit_s: float) -> None:
+    for name, value, allowed, fits in (
+        ("slack_s", slack_s, "finite, ≥ 0", figures.is_number(slack_s) and 0.0 <= slack_s < np.inf),
+        (
+            "block_worth",
+            block_worth,
+            "finite, ≥ 0",
+            figures.is_number(block_worth) and 0.0 <= block_worth < np.inf,
+        ),
+        ("limit_s", limit_s, "seconds, ≥ 0", figures.is_number(limit_s) and limit_s >= 0.0),
+    ):
+        if not fits:
+            raise figures.unfit(name, value, allowed)

@@ -19,6 +19,7 @@ class Access:
         if contract.AUTH in request.headers:
             good = proof.signer(self._verifier, request, b"", clock.wall_s())
             return "" if good else f"{contract.AUTH} is not good, or stale, or was used"
-        if not access.is_loopback(request.remote):
-            return f"call from loopback (kubectl port-forward), or authenticate with {contract.AUTH}"
+        if not proof.is_here(request):
+            how = "call from loopback (kubectl port-forward) and through no proxy"
+            return f"{how}, or authenticate with {contract.AUTH}"
         return access.refusal(request.headers, opened=opened)

@@ -63,15 +63,22 @@ class Happenings:
 
 
 def _changes(before: ServiceReport, after: ServiceReport) -> Iterator[tuple[str, str, Tone]]:
-    was = {each.address: each.health for each in before.endpoints}
-    for each in after.endpoints:
-        old = was.get(each.address, "")
-        if each.health in _HEALTH and old and old != each.health:
-            kind = "readmitted" if each.health == "admitted" else each.health
-            yield kind, f"{each.name or each.address} of {after.service} is {kind}", _HEALTH[each.health]
+    yield from _moved(before, after)
     if before.obeys and after.obeys is False and after.conditional_regret is not None:
         why = f"it would gain {after.conditional_regret:.0%} by its own mix"
         yield "disobeys", f"advice for {after.service} is not followed: {why}", "bad"
+
+
+def _moved(before: ServiceReport, after: ServiceReport) -> Iterator[tuple[str, str, Tone]]:
+    """Endpoints that were ejected, or admitted again."""
+    if before.words == after.words:
+        return  # the usual case
+    was = {address: health for address, _, health in before.words}
+    for address, name, health in after.words:
+        old = was.get(address, "")
+        if health in _HEALTH and old and old != health:
+            kind = "readmitted" if health == "admitted" else health
+            yield kind, f"{name or address} of {after.service} is {kind}", _HEALTH[health]
 
 
 def _resized(outcome: Mapping[str, Any], had_m: int, grant: Mapping[str, Any] | None) -> str:

@@ -110,10 +110,11 @@ def _cell(endpoint: EndpointReport, told: Action | None) -> frame.Cell:
 
 def _action(epoch: Epoch | None, sidecar: str, service: str, wall_s: float) -> Action | None:
     """What it is told to do in this slot; None: nothing."""
-    if epoch is None or wall_s >= epoch.expires_at:
+    told = epoch.told(sidecar, wall_s).get(service) if epoch is not None else None
+    if told is None:
         return None
-    actions = epoch.columns.get(sidecar, {}).get(service, ())
-    place = int(wall_s * 1000 // epoch.slot_ms) - epoch.first_slot
+    counted, actions = told
+    place = int(wall_s * 1000 // counted.slot_ms) - counted.first_slot
     return actions[place] if 0 <= place < len(actions) else None
 
 

@@ -4,8 +4,9 @@
 alone touches the `Past` while it runs. One brief is worked out at a time, once.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 
@@ -18,9 +19,14 @@ from coordinator.policy.advice.past import Past
 from coordinator.policy.advice.players import Player
 from coordinator.policy.advice.report import Report, ServiceReport
 from coordinator.policy.advice.scene import Scene
+from coordinator.policy.advice.solving import Advised
 
 MOST_UNSOLVED = 256
 """Services of which it is said why there is no advice; of more it is not said."""
+
+
+def _ever() -> float:
+    return float("inf")
 
 
 class Full(Exception):
@@ -29,14 +35,17 @@ class Full(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What is to be worked out. `reports` are a copy; `past` is the adviser's own, and gets this instant's sample."""
+    """What is to be worked out. `reports` are a copy, empty once it is; `past` is the adviser's own, and gets this
+    instant's sample."""
 
     number: int
     now: float
     wall_s: float
-    reports: tuple[Report, ...]
+    reports: list[Report]
     past: Past
     config: AdviceConfig
+    left_s: Callable[[], float] = _ever
+    """Seconds that working it out may still take."""
 
 
 class Adviser:
@@ -88,11 +97,11 @@ class Adviser:
             self._size -= self._reports.pop(sidecar).size
             del self._heard_at[sidecar]
 
-    def brief(self, now: float, wall_s: float) -> Brief:
+    def brief(self, now: float, wall_s: float, left_s: Callable[[], float] = _ever) -> Brief:
         """Of the next epoch. Silent sidecars are forgotten first."""
         self.forget(now)
         self._number += 1
-        return Brief(self._number, now, wall_s, tuple(self._reports.values()), self._past, self.config)
+        return Brief(self._number, now, wall_s, list(self._reports.values()), self._past, self.config, left_s)
 
 
 def work_out(brief: Brief, rng: np.random.Generator) -> Epoch:
@@ -104,16 +113,8 @@ def work_out(brief: Brief, rng: np.random.Generator) -> Epoch:
     left = config.most_cells
     for scene, players in _busiest(brief):
         brief.past.add(scene.service, scene.arrivals, brief.now)
-        cells = len(players) * config.most_vectors * len(scene.endpoints)
-        if cells > left and not solving.hindrance(scene, players, config):
-            advised = solving.nothing(
-                "too many games for one epoch: the busiest services come first",
-                len(players),
-                len(scene.endpoints),
-            )
-        else:
-            advised = solving.solve(scene, players, brief.past, config, brief.now, rng)
-            left -= cells if advised.told else 0
+        advised = _advised(brief, scene, players, left, rng)
+        left -= _cells(scene, players, config) if advised.told else 0
         if advised.told or len(games) < MOST_UNSOLVED:
             games[scene.service] = advised.solved
         for sidecar, actions in advised.told.items():
@@ -128,12 +129,43 @@ def work_out(brief: Brief, rng: np.random.Generator) -> Epoch:
     )
 
 
-def _busiest(brief: Brief) -> list[tuple[Scene, list[Player]]]:
-    """Every service that somebody calls, most requests first."""
+def _advised(
+    brief: Brief, scene: Scene, players: list[Player], left: int, rng: np.random.Generator
+) -> Advised:
+    """One service, if there is room and time for it."""
+    config = brief.config
+    size = len(players), len(scene.endpoints)
+    left_s = brief.left_s()
+    if not solving.hindrance(scene, players, config):
+        if _cells(scene, players, config) > left:
+            return solving.nothing("too many games for one epoch: the busiest services come first", *size)
+        if left_s <= 0.0:
+            return solving.late("the epoch was over; the busiest services come first", *size)
+    return solving.solve(scene, players, brief.past, config, brief.now, rng, left_s)
+
+
+def _cells(scene: Scene, players: list[Player], config: AdviceConfig) -> int:
+    return len(players) * config.most_vectors * len(scene.endpoints)
+
+
+def _busiest(brief: Brief) -> Iterator[tuple[Scene, list[Player]]]:
+    """Every service that somebody calls, most requests first. One after the other, and what was said of it is let go
+    then: it has been said anew meanwhile, and a thousand sidecars' reports are 10 MB."""
     reported: dict[str, list[tuple[Report, ServiceReport]]] = {}
-    for report in brief.reports:
+    while brief.reports:
+        report = brief.reports.pop()
+        who = replace(report, services=())
         for service in report.services:
-            reported.setdefault(service.service, []).append((report, service))
-    found = [scenes.seen(service, pairs, brief.config) for service, pairs in reported.items()]
-    found.sort(key=lambda scene: (-sum(caller.counted_per_s for caller in scene.callers), scene.service))
-    return [(scene, playing.of(scene, brief.config)) for scene in found]
+            reported.setdefault(service.service, []).append((who, service))
+    rates = {name: _rate_per_s(pairs, brief.config) for name, pairs in reported.items()}
+    for name in sorted(reported, key=lambda name: (-rates[name], name)):
+        pairs = [(who, said.unpacked()) for who, said in reported.pop(name)]
+        scene = scenes.seen(name, pairs, brief.config)
+        yield scene, playing.of(scene, brief.config)
+
+
+def _rate_per_s(pairs: Sequence[tuple[Report, ServiceReport]], config: AdviceConfig) -> float:
+    """Of all who call it, none of whom is believed to send out of all proportion (as in its scene)."""
+    rates = [service.sent_per_s for _, service in pairs]
+    most = config.lead * median([rate for rate in rates if rate > 0] or [0.0])
+    return sum(min(rate, most) for rate in rates)

@@ -21,6 +21,8 @@ _LEAST: Final = 0.0005
 _DIGITS: Final = 5
 
 Profiles = NDArray[np.intp]
+Usable = tuple[bool, ...]
+"""Of each endpoint, by one sidecar."""
 
 
 def slots(config: AdviceConfig) -> int:
@@ -46,20 +48,36 @@ def told(
     """By sidecar: the actions of its player, over the endpoints it has itself admitted."""
     columns: dict[str, Actions] = {}
     for who, player in enumerate(players):
-        used = sorted(set(play[:, who].tolist()))
+        numbers = play[:, who].tolist()
+        made: dict[Usable, Actions] = {}  # members who may use the same share one column: there are thousands
         for member in player.members:
-            actions = {number: _action(vectors[who][number], endpoints, member) for number in used}
-            if all(actions.values()):
-                columns[member.sidecar] = tuple(actions[number] for number in play[:, who].tolist())
+            usable = tuple(_usable(address, member) for address in endpoints)
+            if usable not in made:
+                made[usable] = _column(numbers, vectors[who], endpoints, usable)
+            if made[usable]:
+                columns[member.sidecar] = made[usable]
     return columns
 
 
-def _action(vector: NDArray[np.float64], endpoints: Sequence[str], member: Caller) -> Action:
+def _usable(address: str, member: Caller) -> bool:
+    """It has admitted it itself."""
+    return address in member.seen and member.seen[address].admitted
+
+
+def _column(
+    numbers: Sequence[int], vectors: NDArray[np.float64], endpoints: Sequence[str], usable: Usable
+) -> Actions:
+    """One action a slot; empty where nothing is left of one of them."""
+    actions = {number: _action(vectors[number], endpoints, usable) for number in sorted(set(numbers))}
+    return tuple(actions[number] for number in numbers) if all(actions.values()) else ()
+
+
+def _action(vector: NDArray[np.float64], endpoints: Sequence[str], usable: Usable) -> Action:
     """Empty where nothing is left of it."""
     shares = {
         address: share
-        for address, share in zip(endpoints, vector.tolist(), strict=True)
-        if share >= _LEAST and address in member.seen and member.seen[address].admitted
+        for address, share, fits in zip(endpoints, vector.tolist(), usable, strict=True)
+        if share >= _LEAST and fits
     }
     total = sum(shares.values())
     return {address: round(share / total, _DIGITS) for address, share in shares.items()} if total > 0 else {}

@@ -14,6 +14,8 @@ class AdviceConfig:
     """For how long one draw counts; ≥ 1000 (game.md §2)."""
     life_epochs: float = 2.0
     """A column expires after so many epochs."""
+    work: float = 0.8
+    """Of an epoch, for working it out. Services for which that is too little keep what they were told last."""
     forget_epochs: float = 3.0
     """A sidecar that has reported nothing for so long is none."""
 
@@ -76,6 +78,7 @@ class AdviceConfig:
                 ("epoch_s", self.epoch_s, self.epoch_s > 0, "above 0"),
                 ("slot_ms", self.slot_ms, self.slot_ms >= 1000, "1000 or more"),
                 ("life_epochs", self.life_epochs, self.life_epochs >= 1, "1 or more"),
+                ("work", self.work, 0 < self.work <= 1, "above 0, at most 1"),
                 ("forget_epochs", self.forget_epochs, self.forget_epochs >= 1, "1 or more"),
                 ("most_players", self.most_players, self.most_players >= 2, "2 or more"),
                 ("most_vectors", self.most_vectors, 1 <= self.most_vectors <= 16, "1 to 16"),
@@ -91,6 +94,11 @@ class AdviceConfig:
         ]
         if flaws:
             raise ValueError("; ".join(flaws))
+
+    @property
+    def work_s(self) -> float:
+        """For working an epoch out."""
+        return self.work * self.epoch_s
 
     @property
     def life_s(self) -> float:

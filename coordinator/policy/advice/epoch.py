@@ -1,8 +1,8 @@
 """One epoch of advice: what every sidecar is told, and what was solved for it; and how it is kept as plain values."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
 
 Action = Mapping[str, float]
 """Shares by address; they sum to 1."""
@@ -24,6 +24,8 @@ class Solved:
     coarse: bool = False
     """A coarse equilibrium: whoever decides before he hears the advice gains nothing by deviating."""
     infeasible: str = ""
+    late: bool = False
+    """There was no time for it: what was told last stays until that expires."""
 
     @property
     def gap(self) -> float:
@@ -41,10 +43,33 @@ class Epoch:
     expires_at: float = float("inf")
     columns: Mapping[str, Mapping[str, Actions]] = field(default_factory=dict)
     games: Mapping[str, Solved] = field(default_factory=dict)
+    before: "Epoch | None" = None
+    """Of the epoch before, what still counts."""
 
     def column(self, sidecar: str) -> Mapping[str, Actions]:
         """Its own, by service, and nobody else's."""
         return self.columns.get(sidecar, {})
+
+    def told(self, sidecar: str, wall_s: float) -> Mapping[str, "tuple[Epoch, Actions]"]:
+        """By service: its own column, and the epoch whose slots it counts in and with which it expires."""
+        before = self.before.told(sidecar, wall_s) if self.before is not None else {}
+        if wall_s >= self.expires_at:
+            return before
+        return {**before, **{service: (self, actions) for service, actions in self.column(sidecar).items()}}
+
+    def after(self, last: "Epoch | None") -> Self:
+        """With what of the `last` one stays: the columns of services for which there was no time."""
+        late = {service for service, solved in self.games.items() if solved.late}
+        if last is None or not late:
+            return self
+        kept = {
+            sidecar: {service: actions for service, actions in services.items() if service in late}
+            for sidecar, services in last.columns.items()
+        }
+        columns = {sidecar: services for sidecar, services in kept.items() if services}
+        return (
+            replace(self, before=replace(last, columns=columns, games={}, before=None)) if columns else self
+        )
 
 
 def plain(epoch: Epoch) -> dict[str, Any]:
@@ -66,6 +91,7 @@ def plain(epoch: Epoch) -> dict[str, Any]:
         "columns": [[service, list(numbers)] for service, numbers in columns],
         "sidecars": sidecars,
         "games": {service: asdict(solved) for service, solved in epoch.games.items()},
+        "before": plain(epoch.before) if epoch.before is not None else None,
     }
 
 
@@ -95,6 +121,7 @@ def of_plain(found: Mapping[str, Any]) -> Epoch:
                 for sidecar, numbers in found["sidecars"].items()
             },
             games={str(service): Solved(**solved) for service, solved in found["games"].items()},
+            before=of_plain(found["before"]) if found["before"] is not None else None,
         )
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise ValueError(f"no epoch: {error!r}") from None

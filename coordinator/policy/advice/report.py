@@ -1,8 +1,13 @@
 """What a sidecar says of itself: its services, their endpoints as it sees them, whom it trusts, what happened."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from coordinator.policy.advice import endpoints as packing
+from coordinator.policy.advice.endpoints import EndpointReport, Endpoints
 from coordinator.policy.advice.reading import Reader
+
+__all__ = ["EndpointReport", "Report", "ReportedEvent", "Reputation", "ServiceReport", "read"]
 
 MOST_SERVICES = 128
 MOST_ENDPOINTS = 512
@@ -14,28 +19,6 @@ MOST_EVENTS = 64
 FASTEST_PER_S = 100_000.0
 """No sidecar has more requests, nor is anything that is counted in requests or seconds larger."""
 LONGEST_S = 3600.0
-
-
-@dataclass(slots=True, kw_only=True)  # not frozen: that makes a hundred of them twice as dear to read
-class EndpointReport:
-    """One endpoint as one sidecar sees it; None where it did not say. Rates in requests/s, times in seconds."""
-
-    address: str
-    name: str = ""
-    rate_per_s: float = 0.0
-    latency_s: float | None = None
-    load: float | None = None
-    share: float | None = None
-    mix: float | None = None
-    regret: float | None = None
-    cost_s: float | None = None
-    health: str = ""
-    """As the router calls it; empty: it did not say."""
-
-    @property
-    def admitted(self) -> bool:
-        """It may be sent to; so too where nothing is said of its health."""
-        return self.health in {"", "admitted"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +34,22 @@ class ServiceReport:
     p99_s: float | None = None
     obeys: bool | None = None
     conditional_regret: float | None = None
-    endpoints: tuple[EndpointReport, ...] = ()
+    endpoints: Sequence[EndpointReport] = ()
+    """Packed where they were read: each look at one makes it anew."""
+
+    @property
+    def words(self) -> tuple[packing.Words, ...]:
+        """Address, name and health of each."""
+        return packing.words(self.endpoints)
+
+    @property
+    def sent_per_s(self) -> float:
+        """The sum of its endpoints' rates."""
+        return packing.sent_per_s(self.endpoints)
+
+    def unpacked(self) -> "ServiceReport":
+        """The same, for who looks at its endpoints again and again."""
+        return replace(self, endpoints=tuple(self.endpoints))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +136,7 @@ def _endpoints_in(plain: object) -> int:
 
 
 def _service(reader: Reader) -> ServiceReport:
-    endpoints = tuple(_endpoint(each) for each in reader.parts("endpoints", MOST_ENDPOINTS))
+    endpoints = [_endpoint(each) for each in reader.parts("endpoints", MOST_ENDPOINTS)]
     reader.once("endpoints", [each.address for each in endpoints])
     return ServiceReport(
         service=reader.service("service"),
@@ -150,7 +148,7 @@ def _service(reader: Reader) -> ServiceReport:
         p99_s=reader.number("p99_s", 0.0, LONGEST_S),
         obeys=reader.flag("obeys"),
         conditional_regret=reader.number("conditional_regret", -1e9, 1e9),
-        endpoints=endpoints,
+        endpoints=Endpoints(endpoints),
     )
 
 

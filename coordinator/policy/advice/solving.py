@@ -37,6 +37,13 @@ def nothing(why: str, players: int = 0, endpoints: int = 0) -> Advised:
     return Advised(Solved(players=players, endpoints=endpoints, infeasible=why))
 
 
+def late(why: str, players: int, endpoints: int) -> Advised:
+    """No new advice, for want of time: the last one is still good."""
+    return Advised(
+        Solved(players=players, endpoints=endpoints, infeasible=f"out of time: {why}"[:300], late=True)
+    )
+
+
 def hindrance(scene: Scene, players: list[Player], config: AdviceConfig) -> str:
     """Why there is nothing to be solved; empty: there is."""
     if len(scene.endpoints) < 2:
@@ -55,8 +62,10 @@ def solve(
     config: AdviceConfig,
     now: float,
     rng: np.random.Generator,
+    left_s: float = float("inf"),
 ) -> Advised:
-    """Raises nothing: a game that cannot be solved is one whose players hear nothing."""
+    """Raises nothing: a game that cannot be solved, or not within `left_s` seconds, is one whose players hear nothing
+    new."""
     if why := hindrance(scene, players, config):
         return nothing(why, len(players), len(scene.endpoints))
     try:
@@ -66,7 +75,9 @@ def solve(
         if past.depth(scene.service) < config.least_samples:
             why = f"its endpoints have been seen for less than {config.least_samples} epochs"
             return nothing(why, len(players), len(scene.endpoints))
-        return _solved(scene, players, seconds, past, config, rng)
+        return _solved(scene, players, seconds, past, config, rng, left_s)
+    except pool.OutOfTime as error:
+        return late(f"{error}, and there was no more of the epoch", len(players), len(scene.endpoints))
     except pool.Infeasible as error:
         return nothing(f"infeasible: {error}"[:300], len(players), len(scene.endpoints))
     except Exception as error:  # noqa: BLE001  a defect in one service's game costs that service only
@@ -80,6 +91,7 @@ def _solved(
     past: Past,
     config: AdviceConfig,
     rng: np.random.Generator,
+    left_s: float,
 ) -> Advised:
     players = _usual(scene, players, past)
     caution = past.surprised(scene.service, scene.mean_s, config.surprise)
@@ -91,7 +103,7 @@ def _solved(
     ]
     game = CongestionGame(groups, seconds)
     rate = sum(player.rate_per_s for player in players)
-    found = _equilibrium(game, proposal, config, rng)
+    found = _equilibrium(game, proposal, config, rng, left_s)
     past.expected_s[scene.service] = found.total / rate
     play = columns.drawn(found.profiles, found.probabilities, columns.slots(config), rng)
     _remember(scene, players, proposal, play, past)
@@ -154,14 +166,19 @@ def _usual(scene: Scene, players: list[Player], past: Past) -> list[Player]:
 
 
 def _equilibrium(
-    game: CongestionGame, proposal: Proposal, config: AdviceConfig, rng: np.random.Generator
+    game: CongestionGame,
+    proposal: Proposal,
+    config: AdviceConfig,
+    rng: np.random.Generator,
+    left_s: float,
 ) -> Correlated:
     """What all were told already while that is about as good; else the cheapest rung of the ladder that everybody
     obeys; a mixture where that is much better, or there is none.
 
     A rung is an equilibrium of the whole game, certified: all take their blocks of the same loads. A mixture may come
     nearer to the optimum, but is taken only if it, too, tells players their blocks (in the fluid game what they do
-    alone may be as good, and in queues it is not). Raises Infeasible.
+    alone may be as good, and in queues it is not). A rung that is obeyed is good enough where time is out. Raises
+    Infeasible, OutOfTime.
     """
     totals = [game.total(rung) for rung in proposal.rungs]
     kept = _kept(game, proposal, min(totals), config)
@@ -178,8 +195,9 @@ def _equilibrium(
             "if-needed" if config.coarse else False,
             slack_s=slack_s,
             block_worth=config.block_worth,
+            limit_s=left_s,
         )
-    except pool.Infeasible:
+    except (pool.Infeasible, pool.OutOfTime):
         if rung is None:
             raise
         return rung

@@ -1,6 +1,7 @@
 """`/v1/advice` over a real socket: questions, held polls, refusals, streams, and nobody reads another's column."""
 
 import asyncio
+import dataclasses
 import json
 
 import aiohttp
@@ -34,13 +35,24 @@ async def test_after_an_epoch_everybody_is_told_his_own_column_and_nothing_of_th
             assert status == 200
             (service,) = told["services"]
             assert service["service"] == SERVICE
-            assert service["slot_ms"] == 1000
             assert 15 < service["expires_in_s"] <= 20
-            assert service["actions"] == [dict(a) for a in epoch.columns[f"default/gw-{i}"][SERVICE]]
+            told_s = [told["server_time"] + later_s for later_s in (0.0, 7.0, service["expires_in_s"])]
+            assert [in_force(service, at) for at in told_s] == [
+                column_at(epoch, f"default/gw-{i}", at) for at in told_s
+            ]
             assert set(told) == {"version", "server_time", "services"}
             assert "gw-" not in json.dumps(told)
             at = told["server_time"] * 1000 / service["slot_ms"]
             assert service["first_slot"] <= at < service["first_slot"] + len(service["actions"])
+
+
+def in_force(service, wall_s):
+    """As a sidecar reads it (docs/advice.md)."""
+    return service["actions"][int(wall_s * 1000 // service["slot_ms"]) - service["first_slot"]]
+
+
+def column_at(epoch, sidecar, wall_s):
+    return epoch.columns[sidecar][SERVICE][int(wall_s * 1000 // epoch.slot_ms) - epoch.first_slot]
 
 
 async def test_a_question_with_the_present_version_is_held_until_the_next_epoch():
@@ -257,6 +269,41 @@ async def test_an_epoch_that_fails_leaves_the_last_in_force_and_the_next_is_work
         assert made.room.state()["problem"] == ""
 
 
+async def test_without_time_what_was_told_last_stays_until_it_expires_and_state_says_why(monkeypatch):
+    async with house() as made:
+        for i in range(2):
+            await made.report(f"gw-{i}")
+        assert await made.room.epochs.once()
+        _, before = await made.report("gw-0")
+        made.room.epochs._work = _out_of_time
+        assert not await made.room.epochs.once()
+        _, after = await made.report("gw-0")
+        assert after["version"] != before["version"]
+        assert _lasting(after) == _lasting(before)
+        assert "no time for 1 service" in made.room.state()["problem"]
+        assert made.room.state()["services"][SERVICE]["why_not"].startswith("out of time: ")
+        later = after["server_time"] + after["services"][0]["expires_in_s"] + 0.001
+        monkeypatch.setattr("sidecar.clock.wall_s", lambda: later)
+        assert (await made.report("gw-0"))[1]["services"] == []
+
+
+async def test_an_epoch_has_the_share_of_its_length_that_is_configured():
+    async with house(epoch_s=1e-6, work=1.0, life_epochs=1e7, forget_epochs=1e7) as made:
+        for i in range(2):
+            await made.report(f"gw-{i}")
+        assert not await made.room.epochs.once()
+        assert made.room.state()["services"][SERVICE]["why_not"].startswith("out of time: ")
+
+
+def _out_of_time(brief, rng):
+    return work_out(dataclasses.replace(brief, left_s=lambda: 0.0), rng)
+
+
+def _lasting(told):
+    """All but what passes with time."""
+    return [{**service, "expires_in_s": None} for service in told["services"]]
+
+
 def _broken(brief, rng):
     raise RuntimeError("by design")
 
@@ -405,7 +452,7 @@ def refuse(refused):
 
 
 async def test_who_takes_nothing_of_a_stream_is_hung_up_on(monkeypatch):
-    monkeypatch.setattr(rooms, "STUCK_S", 0.05)
+    monkeypatch.setattr(rooms, "STUCK_S", 1.0)
     monkeypatch.setattr(rooms, "PING_S", 0.0)
     monkeypatch.setattr(rooms, "MOST_HELD", 1)
     monkeypatch.setattr(rooms.answer, "told", lambda board, sidecar: b"x" * 16_000_000)

@@ -129,8 +129,8 @@ def test_whoever_asks_for_more_than_there_is_is_told_who_cannot_have_it() -> Non
 @pytest.mark.parametrize(
     ("objective", "words"),
     [
-        ("profit", "objective 'profit'; allowed: welfare"),
-        (np.zeros(3), r"shape \(2, 2\), not of \(3,\)"),
+        ("profit", "objective is 'profit'; allowed: welfare"),
+        (np.zeros(3), r"shape \(2, 2\); this one has shape \(3,\)"),
         ([[0.0, np.nan], [0.0, 0.0]], "finite"),
     ],
 )

@@ -92,6 +92,19 @@ def test_a_slack_comes_nearer_to_the_optimum_and_is_kept() -> None:
     assert loose.total - loose.optimum < 0.5 * (exact.total - exact.optimum)
 
 
+def test_a_program_that_takes_longer_than_it_may_is_ended_and_says_how_large_it_is() -> None:
+    with pytest.raises(pool.OutOfTime, match=r"rows of \d+ columns"):
+        pool.solve(proposed(0, 8, 5), rng(), limit_s=0.0)
+    with pytest.raises(pool.OutOfTime):
+        pool.solve(proposed(0, 8, 5), rng(), "if-needed", limit_s=0.0)
+
+
+@pytest.mark.parametrize("limit_s", [-1.0, float("nan"), "soon", None])
+def test_a_limit_that_is_none_is_refused(limit_s: float) -> None:
+    with pytest.raises(ValueError, match="limit_s"):
+        pool.solve(proposed(0, 3, 3), rng(), limit_s=limit_s)
+
+
 def test_blocks_are_taken_where_they_are_said_to_be_worth_it() -> None:
     """Mean number of endpoints that a group is advised."""
     game = proposed(2, 40, 30)

@@ -62,6 +62,70 @@ async def test_a_proof_by_the_mesh_key_will_do_and_a_bad_one_will_not(path: str)
                     assert answer.status == status
 
 
+PATHS = ["/live", "/live/live.js", "/live/frame", "/live/events"]
+
+
+async def status_of(session: aiohttp.ClientSession, path: str, headers: dict[str, str]) -> int:
+    async with session.get(path, headers=headers) as answer:
+        return answer.status
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Via": "1.1 ingress"},
+        {"Forwarded": "for=192.0.2.7"},
+        {"X-Forwarded-For": "192.0.2.7"},
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"},
+    ],
+    ids=lambda headers: " ".join(headers.values()),
+)
+async def test_who_a_proxy_speaks_for_and_another_sites_page_see_nothing_of_it(
+    path: str, headers: dict[str, str]
+) -> None:
+    async with world() as w, driven(w) as c:
+        host, port = await c._server.start("127.0.0.1", 0)
+        async with aiohttp.ClientSession(f"http://{host}:{port}") as session:
+            assert await status_of(session, path, headers) == 403
+
+
+async def test_the_page_itself_may_fetch_its_files_and_its_events_and_somebody_may_navigate_to_it() -> None:
+    async with world() as w, driven(w) as c:
+        host, port = await c._server.start("127.0.0.1", 0)
+        async with aiohttp.ClientSession(f"http://{host}:{port}") as session:
+            typed = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}
+            followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+            assert [await status_of(session, "/live", each) for each in ({}, typed, followed)] == [200] * 3
+            own = {"Origin": f"http://{host}:{port}", "Sec-Fetch-Site": "same-origin"}
+            assert [await status_of(session, each, own) for each in PATHS] == [200] * len(PATHS)
+
+
+async def test_a_signature_will_do_through_a_proxy() -> None:
+    async with world() as w, driven(w, MESH_KEY=KEY) as c:
+        host, port = await c._server.start("127.0.0.1", 0)
+        async with aiohttp.ClientSession(f"http://{host}:{port}") as session:
+            headers = {**signed(c._settings.key or b"", "/live/frame"), "Via": "1.1 ingress"}
+            assert await status_of(session, "/live/frame", headers) == 200
+
+
+def signed(key: bytes, path: str) -> dict[str, str]:
+    good = sign(
+        key,
+        method=b"GET",
+        path=path.encode(),
+        body=b"",
+        workload="shop/a",
+        now_unix_s=clock.wall_s(),
+        nonce="n" * 16,
+    )
+    text = good.decode() if isinstance(good, bytes) else good
+    return {contract.AUTH: text, contract.CALLER: "shop/a"}
+
+
 async def test_a_name_that_was_rebound_to_loopback_is_refused() -> None:
     async with world() as w, driven(w) as c:
         host, port = await c._server.start("127.0.0.1", 0)

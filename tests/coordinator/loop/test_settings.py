@@ -145,3 +145,27 @@ def test_a_mesh_key_is_what_sidecars_take_for_one():
     with pytest.raises(ConfigError) as caught:
         options.read((), {"EQUILIBRIUM_MESH_KEY": "abc\n"})
     assert "white space around it" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [
+        ("STORE", "redis://:hunter2@store:99999/0", "'redis://…@store:99999/0'"),
+        ("STORE", "redis://me:hunt/er2@store:6379/x", "'redis://…@store:6379/x'"),
+        ("STORE", "redis://:hunter2", "(hidden)"),
+        ("API", "https://me:hunter2@kube:6443", "'https://…@kube:6443'"),
+        ("PROMETHEUS", "http://me:hunter2@prometheus:9090", "'http://…@prometheus:9090'"),
+    ],
+)
+def test_a_mistake_shows_a_url_without_what_may_be_its_password(name, text, shown):
+    with pytest.raises(ConfigError) as caught:
+        options.read((), {f"{PREFIX}{name}": text})
+    assert shown in str(caught.value)
+    assert "hunt" not in str(caught.value)
+    assert "er2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["0", "1.5", "-0.1", "most"])
+def test_an_epoch_has_some_of_its_time_to_be_worked_out_in(text):
+    with pytest.raises(ConfigError, match="EPOCH_WORK"):
+        options.read((), {f"{PREFIX}EPOCH_WORK": text})

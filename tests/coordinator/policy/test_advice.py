@@ -10,6 +10,7 @@ from coordinator.policy.advice import solving
 from coordinator.policy.advice.adviser import Adviser, Full, work_out
 from coordinator.policy.advice.config import AdviceConfig
 from coordinator.policy.advice.epoch import of_plain, plain
+from coordinator.policy.advice.report import Report
 from tests.coordinator.policy.reports import SERVICE, Pods, address, endpoint, report
 
 WALL_S = 1_790_000_000.5
@@ -325,6 +326,87 @@ def test_a_brief_is_a_copy():
     brief = adviser.brief(0.0, WALL_S)
     adviser.heard(simple()[1], 0.0)
     assert len(brief.reports) == 1
+
+
+def of_two_services(count=3):
+    """The second is the busier one."""
+    return [
+        Report(
+            namespace="default",
+            workload="default/gateway",
+            pod=f"gw-{i}",
+            services=tuple(
+                dataclasses.replace(
+                    report("x", [endpoint(k, rate, 0.01 * (k + 1)) for k in range(3)]).services[0],
+                    service=service,
+                )
+                for service, rate in (("a.default:80", 5.0), ("b.default:80", 50.0))
+            ),
+        )
+        for i in range(count)
+    ]
+
+
+def briefed(adviser, reports, now, left_s):
+    for each in reports:
+        adviser.heard(each, now)
+    return work_out(adviser.brief(now, WALL_S + now, left_s), np.random.default_rng(1))
+
+
+def test_where_time_is_out_the_busiest_services_have_been_worked_out_and_the_others_say_so():
+    left_s = iter([9.0, 0.0])
+    epoch = briefed(Adviser(AdviceConfig(least_samples=1)), of_two_services(), 0.0, lambda: next(left_s))
+    assert {name: solved.late for name, solved in epoch.games.items()} == {
+        "a.default:80": True,
+        "b.default:80": False,
+    }
+    assert epoch.games["a.default:80"].infeasible.startswith("out of time: ")
+    assert set(epoch.column("default/gw-0")) == {"b.default:80"}
+
+
+def test_of_a_service_without_time_the_last_column_stays_until_it_expires():
+    adviser = Adviser(AdviceConfig(least_samples=1))
+    first = briefed(adviser, of_two_services(), 0.0, lambda: 9.0)
+    left_s = iter([9.0, 0.0])
+    second = briefed(adviser, of_two_services(), 10.0, lambda: next(left_s)).after(first)
+    told = second.told("default/gw-0", WALL_S + 10.0)
+    assert {name: counted.number for name, (counted, _) in told.items()} == {
+        "a.default:80": 1,
+        "b.default:80": 2,
+    }
+    assert told["a.default:80"][1] == first.column("default/gw-0")["a.default:80"]
+    assert set(second.told("default/gw-0", first.expires_at)) == {"b.default:80"}
+    assert second.told("default/gw-0", second.expires_at) == {}
+    assert of_plain(json.loads(json.dumps(plain(second)))) == second
+    assert briefed(adviser, of_two_services(), 20.0, lambda: 9.0).after(second).before is None
+
+
+def test_a_linear_program_that_takes_longer_than_is_left_is_ended(monkeypatch):
+    monkeypatch.setattr(solving, "_rung", lambda *_: None)  # none is obeyed: a mixture is needed
+    left_s = iter([float("inf"), 1e-9])
+    reports = simple(8, 6)
+    for late in (False, True):
+        epoch = briefed(Adviser(AdviceConfig(least_samples=1)), reports, 0.0, lambda: next(left_s))
+        solved = epoch.games[SERVICE]
+        assert solved.late is late, solved.infeasible
+        assert bool(epoch.columns) is not late
+    assert "rows of" in solved.infeasible
+
+
+def test_what_was_said_of_a_service_is_let_go_once_it_is_worked_out():
+    adviser = Adviser(AdviceConfig(least_samples=1))
+    for each in of_two_services():
+        adviser.heard(each, 0.0)
+    brief = adviser.brief(0.0, WALL_S)
+    work_out(brief, np.random.default_rng(1))
+    assert brief.reports == []
+    assert len(adviser.reports) == 3
+
+
+def test_sidecars_that_play_together_and_may_use_the_same_share_one_column():
+    epoch = advised(simple(5), config=AdviceConfig(least_samples=1, most_players=2))
+    columns = {id(services[SERVICE]) for services in epoch.columns.values()}
+    assert (len(epoch.columns), len(columns)) == (5, 1)
 
 
 def test_numbers_count_up():
