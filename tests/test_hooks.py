@@ -132,7 +132,7 @@ async def serving(app: App) -> AsyncIterator[HttpHook]:
     app.port = server.sockets[0].getsockname()[1]
     async with server:
         yield HttpHook(f"http://127.0.0.1:{app.port}/free?full=1")
-        async with asyncio.timeout(10):  # whoever asked has left
+        async with asyncio.timeout(60):  # whoever asked has left
             await asyncio.gather(*filter(None, app.answering))
 
 
@@ -240,7 +240,7 @@ async def test_a_cancelled_hook_leaves_no_connection_behind() -> None:
     app = App(b"", keep_open=True)
     async with serving(app) as hook:  # which waits until the connection has ended
         task = asyncio.get_running_loop().create_task(hook.run(1))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not app.asked:
                 await asyncio.sleep(0.01)
             task.cancel()

@@ -282,7 +282,7 @@ async def test_saving_takes_a_thread(flight: Flight, monkeypatch: pytest.MonkeyP
         written(path, data)
 
     monkeypatch.setattr(shelf, "write_whole", write)
-    path = await asyncio.wait_for(flight.recorder.save("request"), 10.0)
+    path = await asyncio.wait_for(flight.recorder.save("request"), 10)
     assert path is not None
     assert path.exists()
     assert threading.main_thread() not in threads, "the event loop waited for the disk"

@@ -65,7 +65,7 @@ async def ask(scripted: Peer) -> Verdict:
 async def test_what_a_real_server_says_is_understood(answer: bytes, verdict: Verdict, piece: int) -> None:
     async with peer(answer, piece=piece) as scripted:
         assert await ask(scripted) == verdict
-        await asyncio.wait_for(scripted.left.wait(), 5)
+        await asyncio.wait_for(scripted.left.wait(), 10)
 
 
 async def test_a_server_without_the_health_service_fails_and_the_message_asks_for_it() -> None:
@@ -112,4 +112,4 @@ async def test_when_we_are_cancelled_the_connection_is_closed() -> None:
         asking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asking
-        await asyncio.wait_for(scripted.left.wait(), 5)
+        await asyncio.wait_for(scripted.left.wait(), 10)

@@ -116,7 +116,7 @@ async def test_each_probe_has_a_connection_of_its_own_and_closes_it() -> None:
     async with pods(answer_ok) as [pod]:
         for _ in range(3):
             await ask(pod)
-        await asyncio.wait_for(pod.gone.wait(), 5)
+        await asyncio.wait_for(pod.gone.wait(), 10)
         assert pod.connections == 3
 
 

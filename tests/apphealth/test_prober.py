@@ -46,7 +46,7 @@ async def test_an_open_port_is_all_a_tcp_probe_wants() -> None:
         verdict = await health(TcpSocket(port)).ask(NAME, "127.0.0.1", AGENT)
         assert verdict is not None
         assert (verdict.ok, verdict.said) == (True, f"app/readyz: TCP {pod.address}: connected")
-        await asyncio.wait_for(pod.gone.wait(), 5)
+        await asyncio.wait_for(pod.gone.wait(), 10)
 
 
 @pytest.mark.parametrize("kind", [TcpSocket, HttpGet, Grpc])
@@ -78,7 +78,7 @@ async def test_an_application_that_hangs_has_failed_when_its_time_is_over(kind: 
         assert verdict is not None
         assert (verdict.ok, verdict.said.rpartition(": ")[2]) == (False, "no answer within 0.1 s")
         assert counts(asked) == {SUCCEEDED: 0, FAILED: 1}
-        await asyncio.wait_for(left.wait(), 5)
+        await asyncio.wait_for(left.wait(), 10)
 
 
 async def test_a_body_that_stalls_has_failed_when_its_time_is_over() -> None:
@@ -168,7 +168,7 @@ async def test_at_the_end_those_under_way_are_left() -> None:
         await asked.close()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        await asyncio.wait_for(pod.gone.wait(), 5)
+        await asyncio.wait_for(pod.gone.wait(), 10)
 
 
 async def test_only_a_turn_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,9 +10,9 @@ from loadtest.mesh import Mesh, MeshPlan
 from tests.chaos import traffic
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
-    """Started once; the children end with the session."""
+    """Started once; the children, which are never quite idle, end with the last of these tests."""
     with (
         processes.Children(tmp_path_factory.mktemp("chaos")) as children,
         Mesh.start(children, MeshPlan(pay_s=0.05)) as mesh,

@@ -9,7 +9,7 @@ import pytest
 from loadtest.mesh import Mesh
 
 pytestmark = pytest.mark.slow
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 async def positions(feed: aiohttp.ClientWebSocketResponse, count: int) -> None:

@@ -71,7 +71,7 @@ class Users:
 
 def post(address: str, path: str, fields: object) -> tuple[int, bytes]:
     """Status and body; 0 when no answer came."""
-    connection = http.client.HTTPConnection(*processes.split(address), timeout=10)
+    connection = http.client.HTTPConnection(*processes.split(address), timeout=120)
     try:
         connection.request("POST", path, json.dumps(fields), {"Content-Type": "application/json"})
         answer = connection.getresponse()

@@ -23,7 +23,7 @@ async def _upstreams(count: int) -> list[Upstream]:
     return upstreams
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def proxy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lanes]:
     """Our sidecar as a process, one service per lane."""
     upstreams = await _upstreams(LANES)
@@ -42,7 +42,7 @@ async def proxy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lanes
         await upstream.stop()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def peer_lanes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Lanes]]:
     """Envoy and HAProxy, one listener per lane."""
     if reason := peers.missing():

@@ -11,7 +11,7 @@ from tests.dashboards import expressions
 from tests.dashboards.expressions import Expression
 from tests.dashboards.house import House, house, missing
 
-PATIENCE_S = 45.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="module")

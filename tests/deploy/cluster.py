@@ -21,7 +21,7 @@ from tests.support.kube import ApiServer, Cluster
 NAME, NAMESPACE = "equilibrium-injector", "equilibrium-system"
 WEBHOOK = "MutatingWebhookConfiguration"
 READY = re.compile(r"equilibrium-injector ready webhook=(\S+):(\d+) metrics=(\S+)")
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def kubectl(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the real one. Its home is nobody's: no kubeconfig, cache or preference of this machine has a say."""
     environ = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
     return subprocess.run(
-        ["kubectl", *arguments], capture_output=True, text=True, timeout=60, check=False, env=environ
+        ["kubectl", *arguments], capture_output=True, text=True, timeout=120, check=False, env=environ
     )
 
 

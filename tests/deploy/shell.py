@@ -26,7 +26,7 @@ def run(script: str, *arguments: str, path: str, log: Path | None = None) -> sub
         [shutil.which("bash") or "bash", str(manifests.DEPLOY / script), *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
         env=environ,
     )

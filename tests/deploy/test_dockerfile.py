@@ -160,7 +160,7 @@ def test_pip_knows_the_options_it_is_given(command: str) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=120,
     )
     given = {word for words in pip_calls() if words[0] == command for word in words if word.startswith("-")}
     assert given

@@ -123,7 +123,12 @@ def inside(function: str, **replaced: str) -> str:
 
 def python(code: str, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-", *arguments], input=code, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-", *arguments],
+        input=code,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -161,7 +166,7 @@ def test_its_fault_is_one_the_application_understands_and_goes_again(bus: tuple[
     fault = inside("fault", **{"http://127.0.0.1:9000": f"http://{bus[1]}"})
 
     def now() -> object:
-        with urllib.request.urlopen(f"http://{bus[1]}/faults", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{bus[1]}/faults", timeout=120) as answer:
             return json.load(answer)["fault"]
 
     python(fault, "PUT", '{"latency_ms": 500}')

@@ -14,7 +14,7 @@ SCRIPT = manifests.DEPLOY / "pins.py"
 
 def pins(*arguments: str, cwd: Path = manifests.ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-I", str(SCRIPT), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
 
 
 def named(text: str) -> set[str]:
@@ -92,7 +92,7 @@ def test_pip_takes_what_it_prints_as_the_dockerfile_gives_it(tmp_path: Path) -> 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("already satisfied") == len(named(path.read_text()))

@@ -27,7 +27,7 @@ def test_shellcheck_has_nothing_to_say(script: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stdout
 

@@ -5,12 +5,16 @@ import contextlib
 import selectors
 import shutil
 import signal
-import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from sidecar import clock
+from tests.support import ports
+
+PATIENCE_S = 60.0
 DNSMASQ = shutil.which("dnsmasq", path="/usr/sbin:/usr/local/sbin:/usr/bin:/opt/homebrew/sbin")
 
 
@@ -47,58 +51,45 @@ class NameServer:
     """A dnsmasq that knows the zone `test` and refuses all else; its hosts can be rewritten."""
 
     def __init__(self, directory: Path, *options: str):
-        self.address = ("127.0.0.1", free_port())
+        self.address = ("127.0.0.1", ports.free())
         self._hosts = directory / "hosts"
         self._hosts.write_text("")
-        self._process = subprocess.Popen(
-            [
-                *(
-                    "timeout",
-                    "--foreground",
-                    "60",
-                    DNSMASQ,
-                    "--no-daemon",
-                    "--conf-file=/dev/null",
-                    "--pid-file=",
-                ),
-                *("--no-resolv", "--no-hosts", f"--addn-hosts={self._hosts}", "--local=/test/"),
-                *("--listen-address=127.0.0.1", "--bind-interfaces", f"--port={self.address[1]}"),
-                *("--local-ttl=1", *options),
-            ],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._until(f"read {self._hosts}")
+        self._log = directory / "dnsmasq.log"
+        with self._log.open("wb") as log:
+            # setpriv becomes dnsmasq; `timeout` would stand between, and a signal while it forks ends only that
+            self._process = subprocess.Popen(
+                [
+                    *("setpriv", "--pdeathsig", "KILL"),
+                    *(DNSMASQ, "--no-daemon", "--conf-file=/dev/null", "--pid-file="),
+                    *("--no-resolv", "--no-hosts", f"--addn-hosts={self._hosts}", "--local=/test/"),
+                    *("--listen-address=127.0.0.1", "--bind-interfaces", f"--port={self.address[1]}"),
+                    *("--local-ttl=1", *options),
+                ],
+                stderr=log,
+            )
+        self._readings = 0
+        self._until_read()
 
     def rewrite(self, hosts: str):
         """Replace all records that were given this way."""
         self._hosts.write_text(hosts)
         self._process.send_signal(signal.SIGHUP)
-        self._until(f"read {self._hosts}")
+        self._until_read()
 
     def stop(self):
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.communicate(timeout=10)
+            self._process.wait(PATIENCE_S)
         self._process.kill()
+        self._process.wait()
 
-    def _until(self, said: str):
-        seen = ""
-        for line in self._process.stderr:
-            seen += line
-            if said in line:
-                return
-        pytest.fail(f"dnsmasq ended: {seen}")
-
-
-def free_port() -> int:
-    """Free for UDP and for TCP on 127.0.0.1."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            with contextlib.suppress(OSError):
-                udp.bind(tcp.getsockname())
-                return tcp.getsockname()[1]
+    def _until_read(self):
+        self._readings += 1
+        deadline = clock.now() + PATIENCE_S
+        while self._log.read_text().count(f"read {self._hosts} ") < self._readings:
+            if self._process.poll() is not None or clock.now() > deadline:
+                pytest.fail(f"dnsmasq has not read its hosts: {self._log.read_text()}")
+            time.sleep(0.01)  # another process: there is no event to wait for
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ class Listener:
 
     async def until(self, wanted: Callable[[], object]) -> None:
         """Until something that is said makes it so."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not wanted():
                 self._more.clear()
                 await self._more.wait()

@@ -541,7 +541,7 @@ def test_asking_without_a_port_later_on_brings_srv_records_in(virtual):
 async def test_a_changed_record_is_published(name_server):
     server = name_server()
     server.rewrite("127.0.0.2 bus.test\n")
-    async with asyncio.timeout(30), Scene(AresResolver([server.address])) as scene:
+    async with asyncio.timeout(60), Scene(AresResolver([server.address])) as scene:
         scene.source.seek("bus.test", 8080)
         assert (await scene.published()).endpoints == at("127.0.0.2:8080")
         server.rewrite("127.0.0.2 bus.test\n127.0.0.3 bus.test\n")
@@ -552,7 +552,7 @@ async def test_srv_records_and_names_that_are_none(name_server):
     server = name_server(
         "--host-record=pod-0.bus.test,127.0.0.2", "--srv-host=_http._tcp.bus.test,pod-0.bus.test,8080"
     )
-    async with asyncio.timeout(30), Scene(AresResolver([server.address])) as scene:
+    async with asyncio.timeout(60), Scene(AresResolver([server.address])) as scene:
         scene.source.seek("bus.test", None)
         event = await scene.published()
         assert event == EndpointsChanged("bus.test", 80, (Endpoint("127.0.0.2:8080", "pod-0.bus.test"),))
@@ -562,7 +562,7 @@ async def test_srv_records_and_names_that_are_none(name_server):
 
 async def test_a_name_server_that_dies_takes_nothing_with_it(name_server):
     server = name_server("--host-record=bus.test,127.0.0.2")
-    async with asyncio.timeout(30), Scene(AresResolver([server.address])) as scene:
+    async with asyncio.timeout(60), Scene(AresResolver([server.address])) as scene:
         scene.source.seek("bus.test", 80)
         await scene.published()
         server.stop()

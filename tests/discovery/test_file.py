@@ -234,7 +234,7 @@ async def test_running_publishes_changes_until_cancelled(watched, path):
         seen.append(event)
         changed.set()
 
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         running = group.create_task(watched.source.run(publish))
         await changed.wait()
         changed.clear()

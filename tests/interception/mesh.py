@@ -68,7 +68,7 @@ class Sidecar:
         if self.process.poll() is None:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(15)
+                self.process.wait(60)
         assert not trouble(self._stderr.read_text()), self._stderr.read_text()
         assert self.process.poll() == 0, self._stderr.read_text()
 

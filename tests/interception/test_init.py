@@ -16,7 +16,7 @@ def run(*arguments: str, path: str | None = None) -> subprocess.CompletedProcess
         [str(program), *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
         env=None if path is None else {"PATH": path},
     )
@@ -112,7 +112,7 @@ def test_without_net_admin_it_fails_and_says_what_is_missing(flavour: str) -> No
                 [*netns.as_user(65534), program],
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=120,
                 check=False,
                 env={"PATH": str(netns.only(flavour))},
             )
@@ -160,7 +160,7 @@ def test_it_runs_on_the_standard_library_alone() -> None:
         [sys.executable, "-S", "-c", code],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
         cwd=Path.cwd(),
     )

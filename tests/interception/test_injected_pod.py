@@ -110,10 +110,10 @@ async def test_without_interception_the_named_port_and_the_proxy_variables_lead_
 def fetched(pod: Pod, container: Json, url: str) -> bytes:
     """What a program of the container gets that honours the usual variables."""
     program = (
-        "import sys, urllib.request as u; sys.stdout.buffer.write(u.urlopen(sys.argv[1], timeout=10).read())"
+        "import sys, urllib.request as u; sys.stdout.buffer.write(u.urlopen(sys.argv[1], timeout=120).read())"
     )
     env = {each["name"]: each["value"] for each in container["env"]} | {"PATH": os.environ["PATH"]}
     process = pod.start([sys.executable, "-c", program, url], env=env, stdout=subprocess.PIPE)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=120)
     assert process.returncode == 0, out
     return str(out).replace("\n", "\r\n").encode()

@@ -70,7 +70,7 @@ async def arrives_as(uid: int, pod: Pod, host: str, port: int) -> str:
     """The same for another user, in a process of its own."""
     argv = [*as_user(uid), sys.executable, "-c", ASK, host, str(port)]
     process = pod.start(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, error = await asyncio.to_thread(process.communicate, timeout=20)
+    out, error = await asyncio.to_thread(process.communicate, timeout=120)
     assert process.returncode == 0, error
     return str(out).strip()
 

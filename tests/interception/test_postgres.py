@@ -32,7 +32,7 @@ async def asked(pod: Pod, host: str, sql: str, sslmode: str = "prefer") -> str:
     """What psql prints; it runs as root, so it is the application."""
     argv = ["psql", f"host={host} user=postgres dbname=postgres sslmode={sslmode}", "-XAtc", sql]
     process = pod.start(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, error = await asyncio.to_thread(process.communicate, timeout=60)
+    out, error = await asyncio.to_thread(process.communicate, timeout=120)
     assert process.returncode == 0, error
     return str(out).strip()
 

@@ -102,7 +102,7 @@ class Server:
 
     async def until(self, wanted: Callable[[list[Asked]], bool]) -> None:
         """Until what was asked so far is enough."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not wanted(self.asked):
                 self._more.clear()
                 await self._more.wait()

@@ -194,7 +194,7 @@ async def test_waiting_ends_with_the_kubelets_word(kube, client):
     await says(kube)
     async with asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(resize(client, wait_s=30.0, sleep=asyncio.sleep))
-        async with asyncio.timeout(30.0):
+        async with asyncio.timeout(60):
             while (await kube.get("Pod", "default", "bus"))["metadata"]["generation"] == 1:
                 await asyncio.sleep(0.01)
         await says(kube, [condition("PodResizeInProgress", "")])

@@ -30,7 +30,7 @@ Object = dict[str, Any]
 RATE = 300.0
 LINGER_S = 0.5
 """How long a terminating pod goes on serving after the sidecar has seen it go."""
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 LABELS = {"app": "bus"}
 SERVICE = {
     "apiVersion": "v1",

@@ -40,7 +40,7 @@ class Watching:
     now: float = 0.0
 
     async def until(self, wanted: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not wanted():
                 await asyncio.sleep(0.002)
 

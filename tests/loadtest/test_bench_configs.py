@@ -98,5 +98,5 @@ def test_the_program_itself_accepts_its_configuration(arm: arms.Arm, services: i
     for name, text in launch.files.items():
         (tmp_path / name).write_text(text)
     argv = CHECKS[arm.name.partition("-")[0]](launch.argv)
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -22,7 +22,7 @@ async def _worked(workers: crew.Crew, pieces: list[float]) -> list[int]:
 
     for number, seconds in enumerate(pieces):
         workers.work(seconds, functools.partial(done, number))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await all_done.wait()
     return ended
 

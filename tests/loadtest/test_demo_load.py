@@ -77,7 +77,7 @@ def test_a_generator_that_gives_up_ends_the_run_with_its_words(tmp_path: Path) -
         running = loads.Loads(
             children, {"one": openloop.Plan("127.0.0.1:9", "gateway", "/", 0, 1)}
         )  # a rate of 0
-        running._running["one"].child.process.wait(20)
+        running._running["one"].child.process.wait(60)
         with pytest.raises(processes.StartError, match="ZeroDivisionError"):
             running.check()
 
@@ -134,5 +134,5 @@ def test_the_locust_files_load_on_their_own(tmp_path: Path) -> None:
                 [sys.executable, "-m", "locust", "-f", f"{users},{files[2]}", "--show-task-ratio-json"],
                 pipe=True,
             )
-            said, _ = listed.process.communicate(timeout=60)
+            said, _ = listed.process.communicate(timeout=120)
             assert json.loads(said)["total"], listed.last_words()

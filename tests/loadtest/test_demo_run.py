@@ -51,6 +51,6 @@ def test_ctrl_c_ends_everything_and_is_status_130() -> None:
         assert playing.stderr is not None
         assert "starting" in playing.stderr.readline()
         playing.send_signal(signal.SIGINT)
-        _, said = playing.communicate(timeout=60)
+        _, said = playing.communicate(timeout=120)
     assert playing.returncode == 130, said
     assert "interrupted" in said

@@ -21,7 +21,7 @@ ROUTES = {
 
 def get(address: str, path: str) -> tuple[int, str]:
     """Status, and the pod that answered."""
-    connection = http.client.HTTPConnection(*processes.split(address), timeout=10)
+    connection = http.client.HTTPConnection(*processes.split(address), timeout=120)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

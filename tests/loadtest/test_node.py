@@ -20,7 +20,7 @@ from sidecar import clock
 from sidecar.kube.client import Access, ApiError, Client
 
 TRANSCRIPTS = Path(__file__).parents[1] / "fixtures" / "kubernetes" / "transcripts"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 MIB = 1 << 20
 RESIZE = "/api/v1/namespaces/default/pods/bus-0/resize"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
@@ -98,14 +98,12 @@ async def test_a_resize_changes_speed_and_throttling_by_the_kernels_own_account(
     with python(enclosure, BUSY) as process:
         there.started("default", "bus-0")
         slow = used_s(enclosure, 1.0)
-        squeezed = enclosure.throttling()
+        until(there, lambda _: enclosure.throttling().throttled, "200m are not enough for a loop")
         await resize(client, limit("700m", "200m"))
         until(there, settled, "the kubelet takes it")
-        fast = used_s(enclosure, 1.0)
+        until(there, lambda _: used_s(enclosure, 1.0) > 1.5 * slow, "700m are more than 200m")
         process.kill()
-    assert squeezed.throttled > 0, "200m are not enough for a loop"
     assert slow < 0.3
-    assert fast > 1.5 * slow, f"700m against 200m: {fast:.2f} against {slow:.2f} CPU seconds a second"
     with python(enclosure, IDLE) as process:
         before = enclosure.throttling()
         used_s(enclosure, 0.5)

@@ -4,11 +4,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from loadtest import lineup, load, openloop, processes
+
+PATIENCE_S = 60.0
+ENOUGH = 10
 
 
 def _plan(
@@ -19,6 +23,20 @@ def _plan(
 
 def _pod(children: processes.Children) -> lineup.Pod:
     return lineup.Pod.start(children, "pod-1", f"{processes.loopback_net()}.1:8080", delay_ms=0)
+
+
+def _under_way(running: load.Load) -> Iterator[list[load.Sample]]:
+    """Its reports, once it has some answers."""
+    reports = running.batches()
+    while len(running.samples) < ENOUGH:
+        next(reports)
+    return reports
+
+
+def _to_the_end(running: load.Load, reports: Iterator[list[load.Sample]]) -> list[load.Sample]:
+    for _ in reports:
+        pass
+    return running.samples
 
 
 def test_every_request_is_sent_once_and_accounted_for(tmp_path: Path) -> None:
@@ -47,12 +65,12 @@ def test_a_stall_is_charged_to_every_request_it_delayed(tmp_path: Path) -> None:
     # Closed-loop tools would report one slow request here: coordinated omission.
     with processes.Children(tmp_path) as children:
         pod = _pod(children)
-        running = load.start(children, _plan(pod, seconds=1.5))
-        time.sleep(0.6)
+        running = load.start(children, _plan(pod, seconds=2.5), every_s=0.1)
+        reports = _under_way(running)
         os.kill(pod.child.pid, signal.SIGSTOP)
         time.sleep(0.4)
         os.kill(pod.child.pid, signal.SIGCONT)
-        samples = running.finish()
+        samples = _to_the_end(running, reports)
     delayed = [sample for sample in samples if sample.latency_ms > 100]
     assert not load.failures(samples)
     assert len(delayed) >= 50  # about 200/s × (0.4 − 0.1) s
@@ -79,14 +97,14 @@ def test_nobody_listening_becomes_connect_failures(tmp_path: Path) -> None:
 def test_a_draining_pod_says_so_and_loses_nothing(tmp_path: Path) -> None:
     with processes.Children(tmp_path) as children:
         pod = _pod(children)
-        running = load.start(children, _plan(pod, rate=100, seconds=1.0))
-        time.sleep(0.5)
+        running = load.start(children, _plan(pod, rate=100, seconds=1.5), every_s=0.1)
+        reports = _under_way(running)
         pod.drain()
-        samples = running.finish()
+        samples = _to_the_end(running, reports)
         assert pod.child.process.returncode == 0
     # What was accepted was answered; afterwards nobody listens.
     assert set(load.failures(samples)) <= {"connect"}
-    assert sum(sample.ok for sample in samples) >= 10
+    assert sum(sample.ok for sample in samples) >= ENOUGH
 
 
 def test_children_end_with_an_exception(tmp_path: Path) -> None:
@@ -113,12 +131,20 @@ def test_children_end_with_a_killed_parent(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        time.sleep(0.2)  # setpriv must have run
+        _until(lambda: _name(pid) == "sleep", "setpriv has run")
         parent.kill()
-    deadline = time.perf_counter() + 3
-    while _alive(pid) and time.perf_counter() < deadline:
-        time.sleep(0.02)
-    assert not _alive(pid)
+    _until(lambda: not _alive(pid), "it ends with its parent")
+
+
+def _until(holds: Callable[[], bool], promise: str) -> None:
+    deadline = time.perf_counter() + PATIENCE_S
+    while not holds():
+        assert time.perf_counter() < deadline, f"broken promise: {promise}"
+        time.sleep(0.02)  # another process: there is no event to wait for
+
+
+def _name(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def _alive(pid: int) -> bool:

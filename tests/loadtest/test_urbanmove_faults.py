@@ -11,7 +11,7 @@ from loadtest.urbanmove.pod import Options, Pod
 from tests.support import urbanmove
 from tests.support.urbanmove import Served
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 Waits = list[float]
 
 

@@ -10,7 +10,7 @@ from tests.support.urbanmove import RIDER, Served
 
 USER = "1b671a64-40d5-491e-99b0-da01ff1f3341"
 NOWHERE = "http://127.0.0.1:9"
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 TRACED = (
     b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",

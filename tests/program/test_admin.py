@@ -15,7 +15,7 @@ from sidecar import clock
 from sidecar.admin import Admin, Controls
 from sidecar.exposition import Registry
 from sidecar.policy import auth
-from tests.program.process import Program, discovery, program, service
+from tests.program.process import Program, discovery, program, service, trouble
 from tests.program.wire import ask, client, pods, request, scrape, until
 from tests.proxy.pods import answer_ok, hang
 
@@ -61,20 +61,20 @@ async def test_a_plain_call_from_loopback_needs_no_credentials(tmp_path: Path) -
         assert await status(sidecar, request("/state?verbose=1")) == 200
 
 
-@pytest.mark.parametrize(("method", "path"), CLOSED)
-async def test_a_page_in_a_browser_is_refused(tmp_path: Path, method: str, path: str) -> None:
+async def test_a_page_in_a_browser_is_refused(tmp_path: Path) -> None:
     async with program(tmp_path, discovery()) as sidecar:
-        assert await status(sidecar, request(path, method, origin="http://localhost:15490")) == 401
-        assert await status(sidecar, request(path, method, origin="null")) == 401
-        assert await status(sidecar, request("/readyz")) == 200, "and nothing has happened"
+        for method, path in CLOSED:
+            assert await status(sidecar, request(path, method, origin="http://localhost:15490")) == 401, path
+            assert await status(sidecar, request(path, method, origin="null")) == 401, path
+            assert await status(sidecar, request("/readyz")) == 200, "and nothing has happened"
 
 
-@pytest.mark.parametrize("path", OPEN)
-async def test_open_pages_are_open_to_all(tmp_path: Path, path: str) -> None:
+async def test_open_pages_are_open_to_all(tmp_path: Path) -> None:
     async with program(tmp_path, discovery(), MESH_KEY=KEY) as sidecar:
-        assert await status(sidecar, request(path)) == 200
-        assert await status(sidecar, request(path, origin="http://grafana.example")) == 200
-        assert await status(sidecar, request(path, x_gt_auth="v1 nonsense")) == 200
+        for path in OPEN:
+            assert await status(sidecar, request(path)) == 200, path
+            assert await status(sidecar, request(path, origin="http://grafana.example")) == 200, path
+            assert await status(sidecar, request(path, x_gt_auth="v1 nonsense")) == 200, path
 
 
 async def test_the_mesh_key_opens_what_is_closed(tmp_path: Path) -> None:
@@ -86,25 +86,24 @@ async def test_the_mesh_key_opens_what_is_closed(tmp_path: Path) -> None:
         assert await status(sidecar, signed("POST", "/drain", b'{"why": "maintenance"}')) == 200
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"key": "another key"},
-        {"method": b"GET"},
-        {"path": b"/quitquitquit"},
-        {"body": b""},
-        {"body": b'{"why": "another"}'},
-        {"workload": "default/somebody"},
-        {"now_unix_s": 0.0},
-        {"now_unix_s": 2.0**33},
-    ],
-    ids=lambda wrong: next(iter(wrong)),
-)
-async def test_a_proof_of_something_else_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+WRONG: list[dict[str, Any]] = [
+    {"key": "another key"},
+    {"method": b"GET"},
+    {"path": b"/quitquitquit"},
+    {"body": b""},
+    {"body": b'{"why": "another"}'},
+    {"workload": "default/somebody"},
+    {"now_unix_s": 0.0},
+    {"now_unix_s": 2.0**33},
+]
+
+
+async def test_a_proof_of_something_else_is_refused(tmp_path: Path) -> None:
     async with program(tmp_path, discovery(), MESH_KEY=KEY) as sidecar:
         body = b'{"why": "maintenance"}'
-        assert await status(sidecar, signed("POST", "/drain", body, **wrong)) == 401
-        assert await status(sidecar, request("/readyz")) == 200, "and nothing has happened"
+        for wrong in WRONG:
+            assert await status(sidecar, signed("POST", "/drain", body, **wrong)) == 401, wrong
+            assert await status(sidecar, request("/readyz")) == 200, "and nothing has happened"
 
 
 async def test_a_proof_counts_once(tmp_path: Path) -> None:
@@ -121,17 +120,18 @@ async def test_a_proof_is_refused_where_there_is_no_key(tmp_path: Path) -> None:
         assert await status(sidecar, signed("GET", "/state")) == 401
 
 
-@pytest.mark.parametrize("value", ["", "v1", "v2 t=1,n=abcdefgh,mac=00", "v1 " + "t" * 8000])
-async def test_nonsense_for_a_proof_is_refused(tmp_path: Path, value: str) -> None:
+async def test_nonsense_for_a_proof_is_refused(tmp_path: Path) -> None:
     async with program(tmp_path, discovery(), MESH_KEY=KEY) as sidecar:
-        assert await status(sidecar, request("/state", x_gt_auth=value, x_gt_caller=CALLER)) == 401
+        for value in ("", "v1", "v2 t=1,n=abcdefgh,mac=00", "v1 " + "t" * 8000):
+            assert await status(sidecar, request("/state", x_gt_auth=value, x_gt_caller=CALLER)) == 401, value
 
 
-@pytest.mark.parametrize("caller", ["€", "default/\u4e16\u754c", "\ud800"])
-async def test_a_caller_in_any_script_is_refused_politely(tmp_path: Path, caller: str) -> None:
+async def test_a_caller_in_any_script_is_refused_politely(tmp_path: Path) -> None:
     async with program(tmp_path, discovery(), MESH_KEY=KEY) as sidecar:
         raw = request("/state", x_gt_auth="v1", x_gt_caller="CALLER")
-        assert await status(sidecar, raw.replace(b"CALLER", caller.encode("utf-8", "surrogatepass"))) == 401
+        for caller in ("€", "default/\u4e16\u754c", "\ud800"):
+            name = caller.encode("utf-8", "surrogatepass")
+            assert await status(sidecar, raw.replace(b"CALLER", name)) == 401, name
 
 
 async def test_a_body_too_large_to_check_is_refused(tmp_path: Path) -> None:
@@ -140,28 +140,29 @@ async def test_a_body_too_large_to_check_is_refused(tmp_path: Path) -> None:
         assert await status(sidecar, request("/readyz")) == 200
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        pytest.param(b"\x16\x03\x01\x00\x05hello\r\n\r\n", id="tls"),
-        pytest.param(b"GET / garbage\r\n\r\n", id="garbage"),
-        pytest.param(b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", id="target"),
-        pytest.param(b"", id="nothing"),
-    ],
-)
-async def test_strangers_noise_leaves_no_traceback(tmp_path: Path, raw: bytes) -> None:
-    async with program(tmp_path, discovery()) as sidecar:
-        async with client(sidecar.admin) as scanner:
-            scanner.writer.write(raw)
-            scanner.writer.write_eof()
-            await asyncio.wait_for(scanner.reader.read(), 10)
-        assert await status(sidecar, request("/livez")) == 200
+NOISE = {
+    "tls": b"\x16\x03\x01\x00\x05hello\r\n\r\n",
+    "garbage": b"GET / garbage\r\n\r\n",
+    "target": b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+    "nothing": b"",
+}
 
 
-@pytest.mark.parametrize("path", ["/state/", "//state", "/../state", "/%73tate", "/nowhere"])
-async def test_another_spelling_is_no_way_round(tmp_path: Path, path: str) -> None:
+async def test_strangers_noise_leaves_no_traceback(tmp_path: Path) -> None:
     async with program(tmp_path, discovery()) as sidecar:
-        assert await status(sidecar, request(path, origin="http://evil.example")) in {401, 404}
+        for kind, raw in NOISE.items():
+            async with client(sidecar.admin) as scanner:
+                scanner.writer.write(raw)
+                scanner.writer.write_eof()
+                await asyncio.wait_for(scanner.reader.read(), 10)
+            assert await status(sidecar, request("/livez")) == 200, kind
+            assert not trouble(sidecar.stderr), kind
+
+
+async def test_another_spelling_is_no_way_round(tmp_path: Path) -> None:
+    async with program(tmp_path, discovery()) as sidecar:
+        for path in ("/state/", "//state", "/../state", "/%73tate", "/nowhere"):
+            assert await status(sidecar, request(path, origin="http://evil.example")) in {401, 404}, path
 
 
 class Guarded:
@@ -253,7 +254,7 @@ async def test_a_workload_that_calls_nobody_is_ready(tmp_path: Path, document: s
         async def looked() -> bool:
             return await status(sidecar, request("/readyz")) == 200
 
-        await until(looked, "a file without services is a file that has been read", patience_s=3)
+        await until(looked, "a file without services is a file that has been read", patience_s=60)
 
 
 async def test_state_shows_what_is_known_and_what_is_going_on(tmp_path: Path) -> None:

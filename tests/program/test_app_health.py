@@ -105,7 +105,7 @@ async def test_a_sidecar_told_to_stop_does_not_wait_for_an_application_that_hang
             client(sidecar.admin) as kubelet,
         ):
             kubelet.writer.write(asked("livez"))
-            await asyncio.wait_for(pod.asked.wait(), 5)
+            await asyncio.wait_for(pod.asked.wait(), 10)
             sidecar.terminate()
             await asyncio.wait_for(pod.gone.wait(), 10)
             assert await sidecar.exit_status() == 0

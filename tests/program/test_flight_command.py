@@ -34,7 +34,7 @@ def flight(*arguments: str, stdin: bytes | None = None) -> subprocess.CompletedP
     """The command run to its end."""
     command = [sys.executable, "-m", "sidecar.flight", *arguments]
     given_in = stdin.decode("latin-1") if stdin is not None else None
-    return subprocess.run(command, input=given_in, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, input=given_in, capture_output=True, text=True, timeout=120, check=False)
 
 
 def content(*entries: dict[str, object], **header: object) -> bytes:

@@ -115,7 +115,7 @@ async def test_without_a_hook_the_garbage_stays_and_the_pod_refuses(tmp_path: Pa
 def java_app(folder: Path) -> Iterator[App]:
     source = folder / "MemoryHook.java"
     source.write_text(recipe("java"))
-    subprocess.run(["javac", "-d", folder, source, HERE / "Garbage.java"], check=True, timeout=60)
+    subprocess.run(["javac", "-d", folder, source, HERE / "Garbage.java"], check=True, timeout=120)
     with running("java", *JAVA.split(), "-cp", str(folder), "Garbage") as app:
         yield app
 

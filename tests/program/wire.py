@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.proxy.pods import Answer, Pod, Script, read_answer
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 POLL_S = 0.01
 
 

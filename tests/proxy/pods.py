@@ -20,7 +20,7 @@ from sidecar.proxy.resolve import Resolver
 from sidecar.proxy.wheel import Wheel
 
 Script = Callable[["Call"], Awaitable[None]]
-PATIENCE_S = 5.0
+PATIENCE_S = 10.0
 
 
 @dataclass

@@ -50,7 +50,7 @@ async def begin(mesh: Path, raw: bytes = GET) -> "asyncio.Task[Answer]":
     assert door is not None
     before = door.waiting + len(mesh.pods[0].calls)
     task = asyncio.get_running_loop().create_task(mesh.ask(raw, mesh.inbound))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while door.waiting + len(mesh.pods[0].calls) == before and not task.done():
             await asyncio.sleep(0.002)
     return task

@@ -71,7 +71,7 @@ def test_the_compiled_readers_keep_them_too() -> None:
     if not list(Path(sysconfig.get_path("platlib")).glob("sidecar/proxy/http1/reader*.so")):
         pytest.skip("no compiled sidecar is installed (make setup)")
     command = [sys.executable, "-P", "-c", COMPILED, str(inputs.HERE.parents[1])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -186,7 +186,7 @@ def test_a_run_without_a_find_ends_in_time(tmp_path: Path) -> None:
 def test_one_input_is_reproduced_from_the_command_line() -> None:
     seed = next((inputs.HERE / "seeds" / "request").iterdir())
     command = [sys.executable, "-m", "tests.fuzz", "--target", "request", "--input", str(seed)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     assert "request: every promise kept" in said.stdout
 
 

@@ -98,7 +98,7 @@ async def test_a_client_that_closes_while_waiting_frees_the_pod() -> None:
         writer.write(GET)
         await mesh.pods[0].asked.wait()
         writer.close()
-        await asyncio.wait_for(mesh.pods[0].gone.wait(), 5)
+        await asyncio.wait_for(mesh.pods[0].gone.wait(), 10)
         await mesh.settled()
         assert mesh.outcomes() == {"succeeded": 0, "failed": 0, "abandoned": 1}
 
@@ -120,14 +120,14 @@ async def test_draining_lets_a_request_finish_and_closes_its_connection() -> Non
         busy.write(GET)
         await mesh.pods[0].asked.wait()
         mesh.outbound.drain()
-        assert await asyncio.wait_for(idle_reader.read(), 5) == b"", "idle connections close at once"
+        assert await asyncio.wait_for(idle_reader.read(), 10) == b"", "idle connections close at once"
         with pytest.raises(ConnectionRefusedError):
             await mesh.connect()
         release.set()
         answer = await read_answer(busy_reader)
         assert answer.status == 200
         assert answer.field(b"Connection") == b"close"
-        assert await asyncio.wait_for(busy_reader.read(), 5) == b""
+        assert await asyncio.wait_for(busy_reader.read(), 10) == b""
 
 
 async def test_aborting_at_shutdown_settles_what_was_in_flight() -> None:
@@ -152,7 +152,7 @@ async def test_an_early_response_is_delivered_and_the_connection_closed() -> Non
         answer = await read_answer(reader)
         assert answer.status == 413
         writer.write(b"5\r\nhello\r\n" * 10)
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 10) == b""
 
 
 async def test_healthy_pods_stay_usable_after_all_of_this() -> None:

@@ -30,7 +30,7 @@ def on_demand(mesh: Path) -> tuple[Asked, Callable[[EndpointsChanged], None]]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0.002)
 

@@ -159,4 +159,4 @@ async def test_a_client_that_half_closes_gets_its_answer() -> None:
         writer.write(GET)
         writer.write_eof()
         assert (await read_answer(reader)).body == b"ok"
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 10) == b""

@@ -35,7 +35,7 @@ def asking(mesh: Path, *, by_address: bool) -> tuple[Asked, Callable[[EndpointsC
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0.002)
 

@@ -33,7 +33,7 @@ async def test_a_websocket_is_a_pipe_after_its_101() -> None:
         writer.write(b"x" * 300_000)
         assert await reader.readexactly(300_000) == b"x" * 300_000
         writer.write_eof()
-        assert await asyncio.wait_for(reader.read(), 5) == b"", "half-close travels through and comes back"
+        assert await asyncio.wait_for(reader.read(), 10) == b"", "half-close travels through and comes back"
 
 
 async def test_the_upgrade_reaches_the_pod_as_the_client_asked_it() -> None:
@@ -73,11 +73,11 @@ async def test_a_websocket_ends_when_either_side_is_gone(side: str) -> None:
         await read_answer(reader)
         if side == "client":
             writer.transport.abort()
-            await asyncio.wait_for(mesh.pods[0].gone.wait(), 5)
+            await asyncio.wait_for(mesh.pods[0].gone.wait(), 10)
         else:
             for pod_writer in list(mesh.pods[0].open):
                 pod_writer.transport.abort()
-            await asyncio.wait_for(reader.read(), 5)
+            await asyncio.wait_for(reader.read(), 10)
             writer.close()  # told that nothing more comes, a client closes too
         await mesh.settled()
         assert mesh.outcomes()["succeeded"] == 1
@@ -124,7 +124,7 @@ async def test_other_protocols_without_an_original_destination_are_closed_withou
     async with path(answer_ok) as mesh:
         reader, writer = await mesh.connect()
         writer.write(opaque)
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 10) == b""
         assert mesh.outbound.stats.refusals["not-http1"] == 1
 
 
@@ -139,6 +139,6 @@ async def test_other_protocols_reach_their_original_destination_untouched(opaque
         writer.write(opaque[:cut])
         await asyncio.sleep(0.01)
         writer.write(opaque[cut:] + b"more")
-        assert await asyncio.wait_for(reader.readexactly(len(opaque) + 4), 5) == opaque + b"more"
+        assert await asyncio.wait_for(reader.readexactly(len(opaque) + 4), 10) == opaque + b"more"
         writer.transport.abort()
         server.close()

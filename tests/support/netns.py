@@ -23,7 +23,7 @@ from loadtest.netns import Namespace, as_user, missing
 __all__ = ["BACKENDS", "Node", "Pod", "as_user", "missing"]
 
 BACKENDS = ("nft", "legacy")
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 _numbers = itertools.count(1)
 
 
@@ -71,7 +71,7 @@ class Pod:
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=120,
                 check=False,
             )
 
@@ -149,7 +149,7 @@ class Pod:
             if process.poll() is None:
                 process.terminate()
                 try:
-                    process.wait(15)
+                    process.wait(60)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()

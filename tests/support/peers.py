@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-START_S = 20.0
-STOP_S = 5.0
+START_S = 60.0
+STOP_S = 30.0
 HEAD_KIB = 128
 
 

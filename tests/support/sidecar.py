@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-READY_S = 20.0
-STOP_S = 15.0
+READY_S = 60.0
+STOP_S = 30.0
 _READY = re.compile(r"equilibrium-sidecar ready outbound=(\S+) inbound=(\S+) admin=(\S+)")
 
 

@@ -15,7 +15,7 @@ from loadtest.urbanmove import server
 from loadtest.urbanmove.__main__ import ROLES
 from loadtest.urbanmove.pod import Options, Pod
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 ADMIN = ("admin@urbanmove.ma", "password-admin")
 RIDER = ("rider000@urbanmove.ma", "password-000")
 

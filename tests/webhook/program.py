@@ -27,7 +27,7 @@ READY = re.compile(r"^equilibrium-injector ready webhook=(\S+):(\d+) metrics=(\S
 TROUBLE = re.compile(r"Traceback|Exception ignored|never retrieved|never awaited|Fatal Python|Unhandled exc")
 NAME = "equilibrium-injector.equilibrium-system.svc"
 """What an API server asks the certificate for."""
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def environment(**variables: str) -> dict[str, str]:

@@ -114,7 +114,7 @@ async def test_a_watch_that_says_nothing_is_not_trusted():
         assert w.sidecars["a"].proposals == []
         assert c.not_ready().startswith("stale: ")
         w.api.stall_watches(False)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (c.last.outcomes and not c.last.idle):
                 w.api.watches.bookmark()
                 await asyncio.sleep(0.02)

@@ -4,13 +4,14 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import redis.asyncio
+
+from tests.support import ports
 
 PROGRAM = shutil.which("redis-server")
 MISSING = "no redis-server here (Debian: apt-get install redis-server)"
@@ -27,9 +28,7 @@ class Server:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._process: asyncio.subprocess.Process | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = ports.free()
 
     @property
     def url(self) -> str:

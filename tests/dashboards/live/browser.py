@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 PROGRAM = shutil.which("chromium")
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -206,7 +206,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await process.wait()
     except TimeoutError:
         process.kill()

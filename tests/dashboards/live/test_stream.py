@@ -16,7 +16,7 @@ from dashboards.live.server import local
 from dashboards.live.stream import Stream
 from sidecar.supervise import Supervisor
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Served:

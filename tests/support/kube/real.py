@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -14,11 +13,12 @@ import aiohttp
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.support import ports
 from tests.support.kube.cluster import Cluster
 from tests.support.kube.tls import Authority
 
 START_S = 60.0
-STOP_S = 10.0
+STOP_S = 30.0
 HOST = "127.0.0.1"
 
 
@@ -37,7 +37,7 @@ class RealServer(Cluster):
         super().__init__(Path(self._folder.name))
         self._binaries = binaries
         self.processes: list[subprocess.Popen[bytes]] = []
-        self._ports = _free_ports(3)
+        self._ports = [ports.free(HOST) for _ in range(3)]
         self.token = secrets.token_urlsafe(24)
 
     @property
@@ -125,12 +125,3 @@ def _signing_key(path: Path) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     form, none = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     path.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, none))
-
-
-def _free_ports(count: int) -> list[int]:
-    """Held together, so that they differ."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
