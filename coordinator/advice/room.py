@@ -79,7 +79,8 @@ class Advice:
 
     def routes(self) -> Sequence[web.AbstractRouteDef]:
         """One path."""
-        return [web.post(PATH, self._asked), web.get(PATH, self._followed)]
+        # HEAD is not to be answered with a stream, which has no end
+        return [web.post(PATH, self._asked), web.get(PATH, self._followed, allow_head=False)]
 
     def tasks(self) -> Mapping[str, Task]:
         """The epochs; with a shared store, keeping in step with it; forgetting."""

@@ -7,6 +7,15 @@ PACKED_BYTES: Final = 8192
 """From which an answer is compressed for who understands it: a thousand copies of it are to go out."""
 
 
+def understood(accept_encoding: str) -> bool:
+    """Whether that field (RFC 9110 §12.5.3) allows gzip by name; `q=0` forbids it."""
+    for each in accept_encoding.lower().split(","):
+        coding, _, weight = each.partition(";")
+        if coding.strip() in ("gzip", "x-gzip"):
+            return weight.replace(" ", "").rstrip("0.") != "q="
+    return False
+
+
 class Answer:
     """`full`: everything that was asked for. `empty`: nothing is new."""
 

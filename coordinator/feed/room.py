@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from coordinator.callers.bodies import Bodies
 from coordinator.callers.identify import Identify, Refused, Who, refusal
 from coordinator.feed import question
-from coordinator.feed.answer import Answer
+from coordinator.feed.answer import Answer, understood
 from coordinator.feed.audience import Audience
 from coordinator.feed.desk import Desk
 from coordinator.feed.metrics import Figures, Metrics
@@ -110,7 +110,8 @@ class Feed:
         return asked, who.claims(namespace=asked.namespace, workload=asked.workload)
 
     def _response(self, request: web.Request, answer: Answer) -> web.Response:
-        packed = answer.packed() if "gzip" in request.headers.get("Accept-Encoding", "") else None
+        takes_gzip = understood(request.headers.get("Accept-Encoding", ""))
+        packed = answer.packed() if takes_gzip else None
         body = packed or answer.body
         kind = "full" if answer.full else "nothing" if answer.empty else "changes"
         self._metrics.answered(kind, len(body))

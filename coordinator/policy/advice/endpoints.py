@@ -14,6 +14,9 @@ from typing import Final, overload
 Words = tuple[str, str, str]
 """Address, name, health."""
 
+_SHARED: Final = 1024
+_SHARED_ENDPOINTS: Final = 64
+"""Lists of words that are kept, and their lengths: who says something else each time must not fill memory with it."""
 _FIGURES: Final = 7
 _NOT_SAID: Final = float("nan")
 
@@ -46,7 +49,8 @@ class Endpoints(Sequence[EndpointReport]):
     __slots__ = ("_figures", "words")
 
     def __init__(self, endpoints: Sequence[EndpointReport] = ()) -> None:
-        self.words = _once(words(endpoints))
+        spoken = words(endpoints)
+        self.words = _once(spoken) if len(spoken) <= _SHARED_ENDPOINTS else spoken
         self._figures = array("d", [figure for each in endpoints for figure in _figures(each)])
 
     def __repr__(self) -> str:
@@ -125,7 +129,7 @@ def _figures(endpoint: EndpointReport) -> tuple[float, ...]:
     return tuple(_NOT_SAID if each is None else each for each in said)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_SHARED)
 def _once(spoken: tuple[Words, ...]) -> tuple[Words, ...]:
     """One copy for all who say the same."""
     return spoken

@@ -228,6 +228,16 @@ async def test_a_stream_tells_the_own_column_again_with_every_epoch():
         await waiting(made, 0)
 
 
+async def test_a_question_about_the_head_of_a_stream_is_refused_and_the_connection_stays_in_step():
+    """The stream would follow as a body, which a client takes for its next answer (RFC 9110 §9.3.2)."""
+    async with house() as made:
+        who = {"workload": "default/gateway", "pod": "gw-1"}
+        for _ in range(2):
+            async with made.session.head(made.url, params=who) as answer:
+                assert answer.status == 405
+        assert made.room.board.held == 0
+
+
 async def _event(stream):
     lines = []
     async with asyncio.timeout(10):

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from coordinator.app import Coordinator
+from coordinator.feed import answer as answers
 from coordinator.feed import desk as module
 from coordinator.options import read
 from sidecar.kube.access import Access
@@ -204,6 +205,23 @@ async def test_large_answers_are_packed_for_those_who_unpack(served: House) -> N
                 sizes[coding] = int(response.headers["Content-Length"])
                 assert len((await response.json())["services"][0]["endpoints"]) == 500
     assert sizes["gzip"] < sizes["identity"] / 4
+
+
+@pytest.mark.parametrize(
+    ("field", "allows"),
+    [
+        ("gzip", True),
+        ("deflate, GZIP;q=0.001", True),
+        ("gzip; q=0.5, identity", True),
+        ("x-gzip", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, deflate", False),
+        ("identity, gzipped", False),
+        ("", False),
+    ],
+)
+def test_gzip_is_for_who_names_it_and_does_not_forbid_it(field: str, allows: bool) -> None:
+    assert answers.understood(field) is allows
 
 
 async def test_what_it_does_is_counted(served: House) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coordinator.policy.advice import endpoints
 from coordinator.policy.advice.endpoints import EndpointReport, Endpoints
 from coordinator.policy.advice.report import ServiceReport
 from tests.coordinator.policy.reports import endpoint, report
@@ -51,3 +52,13 @@ def test_a_report_that_is_read_is_packed_and_callers_of_a_service_share_its_word
     one, two = (report(pod, [endpoint(0), endpoint(1)]) for pod in ("gw-0", "gw-1"))
     assert isinstance(one.services[0].endpoints, Endpoints)
     assert one.services[0].words is two.services[0].words
+
+
+def test_who_says_something_else_each_time_fills_no_memory():
+    for number in range(2000):
+        Endpoints([EndpointReport(address=f"10.0.0.1:{number + 1}")])
+    assert endpoints._once.cache_info().currsize <= 1024
+    long = [EndpointReport(address=f"10.0.0.1:{number + 1}") for number in range(65)]
+    assert Endpoints(long).words is not Endpoints(long).words, (
+        "a long list is its report's own, and goes with it"
+    )
