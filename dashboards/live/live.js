@@ -19,12 +19,13 @@ const events = new Events(at("events"));
 
 let link = "connecting";
 let paused = false;
-let due = false;
+let due = 0; // the animation frame that will draw
 
 // -- drawing
 
 const draw = () => {
-	due = false;
+	cancelAnimationFrame(due);
+	due = 0;
 	const frame = feed.frame;
 	if (!frame) return;
 	const rows = matrix.rows(frame, view, history);
@@ -49,8 +50,7 @@ const cycled = (last) => `cycle ${last.cycle}${last.idle ? `: ${last.idle}` : ""
 
 const soon = () => {
 	if (due || paused) return;
-	due = true;
-	requestAnimationFrame(draw);
+	due = requestAnimationFrame(draw);
 };
 
 // -- how fresh it is
@@ -95,6 +95,8 @@ setInterval(banner, 1000);
 
 const pause = () => {
 	paused = !paused;
+	cancelAnimationFrame(due); // what was about to be drawn came after the reader said stop
+	due = 0;
 	at("pause").setAttribute("aria-pressed", String(paused));
 	put(at("pause"), paused ? "Go on" : "Pause");
 	banner();
