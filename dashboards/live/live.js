@@ -19,13 +19,12 @@ const events = new Events(at("events"));
 
 let link = "connecting";
 let paused = false;
-let due = 0; // the animation frame that will draw
+let due = false;
 
 // -- drawing
 
 const draw = () => {
-	cancelAnimationFrame(due);
-	due = 0;
+	due = false;
 	const frame = feed.frame;
 	if (!frame) return;
 	const rows = matrix.rows(frame, view, history);
@@ -50,7 +49,8 @@ const cycled = (last) => `cycle ${last.cycle}${last.idle ? `: ${last.idle}` : ""
 
 const soon = () => {
 	if (due || paused) return;
-	due = requestAnimationFrame(draw);
+	due = true;
+	requestAnimationFrame(() => due && draw());
 };
 
 // -- how fresh it is
@@ -74,7 +74,7 @@ const banner = () => {
 	const old = feed.frame && feed.frame.schema !== SCHEMA ? "This page is of another version than what feeds it: load it again." : "";
 	const said = old || BANNERS[now]?.() || feed.frame?.source?.problem || "";
 	at("banner").hidden = !said;
-	if (at("banner").dataset.kind !== now + old) put(at("banner"), said); // one announcement, not one a second
+	if (at("banner").dataset.kind !== now + old) put(at("banner"), said); // announced once
 	at("banner").dataset.kind = now + old;
 	if (said && now !== "disconnected" && now !== "stale") put(at("banner"), said);
 	put(at("state").lastElementChild, now);
@@ -95,8 +95,7 @@ setInterval(banner, 1000);
 
 const pause = () => {
 	paused = !paused;
-	cancelAnimationFrame(due); // what was about to be drawn came after the reader said stop
-	due = 0;
+	due = false;
 	at("pause").setAttribute("aria-pressed", String(paused));
 	put(at("pause"), paused ? "Go on" : "Pause");
 	banner();
