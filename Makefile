@@ -31,7 +31,7 @@ packages:
 demo: setup ## UrbanMoveMS on a local mesh, faults in turn, with and without Equilibrium (5 min; ARGS=--quick: 2)
 	@$(PY) -m loadtest.demo $(ARGS)
 
-test: setup ## the test suite, two tests a core at a time (6 to 8 min on two cores; ARGS="-n 0 tests/policy": a part, one by one)
+test: setup ## the test suite, a test a core at a time (about 10 min on two cores; ARGS="-n 0 tests/policy": a part, one by one)
 	@$(PY) -m pytest -n auto $(ARGS)
 
 check: setup ## format, lint, types, import directions

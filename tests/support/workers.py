@@ -1,6 +1,6 @@
 """Several tests at a time (pytest-xdist): which go together, in what order, and who may not be disturbed.
 
-Half of the tests compute and half wait for programs, so there are twice as many workers as processors. What computes
+A worker a processor: with two, tests that start programs were late often enough to fail. What computes
 goes first: it is quick, and nothing that waits then has to share the machine with it. A file is one portion of work:
 what its fixtures start is started once. A folder is one where its files share a mesh.
 """
@@ -70,7 +70,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Portions:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Of `-n auto`."""
-    return min(MOST_WORKERS, 2 * len(os.sched_getaffinity(0)))
+    return min(MOST_WORKERS, max(2, len(os.sched_getaffinity(0))))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
